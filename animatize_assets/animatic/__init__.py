@@ -1,0 +1,1 @@
+"""Frames of a camera path to a playable clip."""

@@ -1,0 +1,1 @@
+"""Engine and the one migration history; no domain logic."""

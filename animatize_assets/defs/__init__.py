@@ -1,0 +1,1 @@
+"""The Dagster layer: assets, partitions, resources, io, sensors, checks, jobs."""

@@ -1,0 +1,1 @@
+"""A prompt to a picture, by a provider."""

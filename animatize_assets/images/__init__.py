@@ -1,0 +1,1 @@
+"""What an upload is: validate, normalise, name by content, store."""

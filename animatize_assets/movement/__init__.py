@@ -1,0 +1,1 @@
+"""A SceneAnalysis to ranked movements, each justified, and a camera path."""

@@ -1,0 +1,1 @@
+"""Scene and movements to a prompt for a named target model."""

@@ -1,0 +1,61 @@
+"""The reduced picture that every analysis measures, with its planes computed once.
+
+Belongs here: colour planes and gradients that more than one analysis needs. Does not belong here:
+anything that only one analysis needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+WORKING_LONG_SIDE_PX = 640
+"""Long side of the working copy."""
+
+
+@dataclass(frozen=True)
+class WorkingCopy:
+    """An image reduced for measurement. ``rgb``: uint8, rows x columns x RGB, read only."""
+
+    rgb: NDArray[np.uint8]
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return int(self.rgb.shape[0])
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return int(self.rgb.shape[1])
+
+    @cached_property
+    def gray(self) -> NDArray[np.uint8]:
+        """Rec. 601 luma, uint8."""
+        return np.asarray(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    @cached_property
+    def hsv(self) -> NDArray[np.uint8]:
+        """OpenCV's 8-bit HSV: hue 0..179 (2 degrees each), saturation and value 0..255."""
+        return np.asarray(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2HSV), np.uint8)
+
+    @cached_property
+    def lab(self) -> NDArray[np.uint8]:
+        """OpenCV's 8-bit CIELAB: L* x 255/100, a* + 128, b* + 128."""
+        return np.asarray(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2LAB), np.uint8)
+
+    @cached_property
+    def gradient(self) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
+        """Sobel derivatives of ``gray`` along x and y, int16."""
+        dx, dy = cv2.spatialGradient(self.gray)
+        return np.asarray(dx, np.int16), np.asarray(dy, np.int16)
+
+    @cached_property
+    def gradient_magnitude(self) -> NDArray[np.float32]:
+        """Euclidean norm of ``gradient``, float32, 0..about 1442."""
+        dx, dy = self.gradient
+        return np.asarray(cv2.magnitude(dx.astype(np.float32), dy.astype(np.float32)), np.float32)

@@ -1,0 +1,57 @@
+"""What every test shares: its sizes, and a guard that no test touches real data."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SIZES_FILE = Path(__file__).parent / "sizes.toml"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full", action="store_true", help="run at the issues' full figures")
+    parser.addoption(
+        "--photos",
+        type=Path,
+        default=None,
+        help="folder of labelled photographs (labels.csv) for the tests on real pictures",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--full"):
+        return
+    skip = pytest.mark.skip(reason="full size only: make test-full")
+    for item in items:
+        if "full" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="session")
+def sizes(pytestconfig: pytest.Config) -> dict[str, Any]:
+    """The sizes of this run: ``sizes["bad_input"]["cases"]``."""
+    table = tomllib.loads(SIZES_FILE.read_text())
+    return table["full" if pytestconfig.getoption("--full") else "quick"]
+
+
+@pytest.fixture(scope="session")
+def photos(pytestconfig: pytest.Config) -> Path:
+    """The folder of labelled photographs; skips when ``--photos`` names none."""
+    folder = pytestconfig.getoption("--photos")
+    if folder is None:
+        pytest.skip("needs --photos DIR (labelled photographs that are not part of the project)")
+    return Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("ANIMATIZE_", "DAGSTER_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("ANIMATIZE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))
+    monkeypatch.setenv("DAGSTER_DISABLE_TELEMETRY", "1")
