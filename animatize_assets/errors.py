@@ -23,13 +23,11 @@ Each message is one sentence that names the thing, the limit and the remedy.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 
 class AnimatizeError(Exception):
     """Base of the tree. ``code`` is stable: clients may compare it, messages may change."""
 
-    code: ClassVar[str] | str = "animatize_error"
+    code: str = "animatize_error"
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

@@ -6,6 +6,7 @@ Belongs here: the records and what their numbers mean. Does not belong here: the
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -115,7 +116,7 @@ class CameraPath(Record):
         if (
             times[0] != 0
             or times[-1] != 1
-            or any(b <= a for a, b in zip(times, times[1:], strict=False))
+            or any(b <= a for a, b in pairwise(times))
         ):
             raise ValueError("keyframe times must rise strictly from 0 to 1")
         return self

@@ -1,0 +1,91 @@
+# The two commands of the README are `make demo` and `make test`; `make help` lists the rest.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := $(CURDIR)/.venv
+BIN := $(VENV)/bin
+PHOTOS ?=
+WORKERS ?= 2
+
+# Absolute before Dagster starts: it resolves relative paths from wherever it stands.
+export ANIMATIZE_DATA_DIR := $(abspath $(or $(ANIMATIZE_DATA_DIR),data))
+export DAGSTER_HOME := $(abspath $(or $(DAGSTER_HOME),$(ANIMATIZE_DATA_DIR)/dagster))
+export DAGSTER_DISABLE_TELEMETRY := 1
+export PATH := $(BIN):$(PATH)
+
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+BENCHMARKS := analysis clip orchestration startup scene_quality
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The stamp is written last, so an interrupted installation is done again.
+$(VENV)/.installed: pyproject.toml setup.cfg constraints.txt
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+	  || { echo "animatize_assets needs Python 3.11; '$(PYTHON)' is another. Run: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV) \
+	  || { echo "This Python cannot make a virtual environment. On Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+	@echo "Installing into .venv (a minute or two, once) ..."
+	@$(PIP) install --constraint constraints.txt pip
+	@$(PIP) install --constraint constraints.txt --build-constraint constraints.txt --group dev --editable '.[depth]'
+	@touch $@
+
+.PHONY: install
+install: $(VENV)/.installed ## build .venv from constraints.txt
+
+$(DAGSTER_HOME)/dagster.yaml: animatize_assets/dagster_instance.yaml
+	@mkdir -p $(DAGSTER_HOME) && cp $< $@
+
+.PHONY: instance
+instance: $(DAGSTER_HOME)/dagster.yaml
+
+.PHONY: demo
+demo: install instance ## two photographs through the whole pipeline; no key, no GPU, no server
+	@animatize demo
+
+.PHONY: test
+test: install ## every feature at small size
+	$(PYTEST) $(if $(PHOTOS),--photos $(PHOTOS))
+
+.PHONY: test-full
+test-full: install ## the issues' figures at full size; PHOTOS=DIR adds the labelled photographs
+	$(PYTEST) --full --timeout 3600 $(if $(PHOTOS),--photos $(PHOTOS))
+
+.PHONY: check
+check: install ## lint, format, types, import contracts, code location
+	ruff check .
+	ruff format --check .
+	mypy
+	PYTHONWARNINGS=ignore lint-imports --no-cache
+	$(MAKE) --no-print-directory definitions
+
+.PHONY: definitions
+definitions: install instance
+	dg check defs
+
+.PHONY: fix
+fix: install ## format, and mend what ruff can mend
+	ruff check --fix .
+	ruff format .
+
+.PHONY: ui
+ui: install instance ## the Dagster UI, daemon and sensors on http://127.0.0.1:3000
+	dg dev --host 127.0.0.1 --port 3000
+
+.PHONY: bench
+bench: install ## every benchmark, quickly; see docs/benchmarks.md for the full figures
+	@status=0; for name in $(BENCHMARKS); do \
+	  python benchmarks/$$name.py --quick $(if $(and $(PHOTOS),$(filter scene_quality,$(name))),--data $(PHOTOS)) || status=1; \
+	done; exit $$status
+
+.PHONY: docs-pictures
+docs-pictures: install instance ## remake the README's pictures (Chromium for the screenshot)
+	python docs/make_pictures.py
+
+.PHONY: clean
+clean: ## remove .venv, caches and build products; generated data stays
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
