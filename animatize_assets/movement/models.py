@@ -113,11 +113,7 @@ class CameraPath(Record):
     @model_validator(mode="after")
     def _times_rise_from_zero_to_one(self) -> CameraPath:
         times = [keyframe.t for keyframe in self.keyframes]
-        if (
-            times[0] != 0
-            or times[-1] != 1
-            or any(b <= a for a, b in pairwise(times))
-        ):
+        if times[0] != 0 or times[-1] != 1 or any(b <= a for a, b in pairwise(times)):
             raise ValueError("keyframe times must rise strictly from 0 to 1")
         return self
 
