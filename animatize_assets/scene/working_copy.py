@@ -2,6 +2,9 @@
 
 Belongs here: colour planes and gradients that more than one analysis needs. Does not belong here:
 anything that only one analysis needs.
+
+Planes are computed on first use and kept; reading one from several threads is safe
+(:func:`functools.cached_property` holds a lock while it computes).
 """
 
 from __future__ import annotations
@@ -34,6 +37,16 @@ class WorkingCopy:
         return int(self.rgb.shape[1])
 
     @cached_property
+    def half(self) -> WorkingCopy:
+        """This copy at half the size, by area averaging; a side is never below 1 px."""
+        return WorkingCopy(_halved(self.rgb))
+
+    @cached_property
+    def quarter(self) -> WorkingCopy:
+        """This copy at a quarter of the size, by area averaging; a side is never below 1 px."""
+        return WorkingCopy(_halved(self.half.rgb))
+
+    @cached_property
     def gray(self) -> NDArray[np.uint8]:
         """Rec. 601 luma, uint8."""
         return np.asarray(cv2.cvtColor(self.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
@@ -59,3 +72,9 @@ class WorkingCopy:
         """Euclidean norm of ``gradient``, float32, 0..about 1442."""
         dx, dy = self.gradient
         return np.asarray(cv2.magnitude(dx.astype(np.float32), dy.astype(np.float32)), np.float32)
+
+
+def _halved(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    rows, columns = rgb.shape[:2]
+    size = (max(1, (columns + 1) // 2), max(1, (rows + 1) // 2))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
