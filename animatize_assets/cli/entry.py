@@ -1,0 +1,165 @@
+"""The commands as a person types them: names, options, help, wrong usage.
+
+Belongs here: declarations. Does not belong here: what a command does; that is the function of
+the same name in the module of the same name beside this one, which ``session.perform`` loads.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from animatize_assets import __version__
+from animatize_assets.cli.size import SIZE
+
+CommandFunction = Callable[..., object]
+
+
+class _InOrder(click.Group):
+    """Lists the commands in the order in which a newcomer needs them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrder,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Everything generated goes below $ANIMATIZE_DATA_DIR (default: ./data). "
+    "Exit codes: 0 all done; 1 something was refused or failed, the rest was done; 2 wrong usage.",
+)
+@click.version_option(__version__, prog_name="animatize")
+def animatize() -> None:
+    """Turn still images into justified camera moves, prompts, pictures and clips."""
+
+
+def _command(declared: CommandFunction) -> CommandFunction:
+    """Add ``--json`` and ``--verbose`` to a declaration and join it to what does the work."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
+    @click.option("-v", "--verbose", is_flag=True, help="Say more about what goes wrong.")
+    def callback(*, as_json: bool, verbose: bool, **options: Any) -> int:
+        session = import_module("animatize_assets.cli.session")
+        return int(session.perform(declared.__name__, options, as_json=as_json, verbose=verbose))
+
+    callback.__doc__ = declared.__doc__
+    callback.__name__ = declared.__name__
+    return callback
+
+
+@animatize.command(short_help="Two real photographs through the whole pipeline; needs no key.")
+@_command
+def demo() -> None:
+    """Take the two photographs that scikit-learn ships through the whole pipeline.
+
+    Needs no key, no GPU and no server. What is there already is not made again.
+    """
+
+
+@animatize.command(short_help="Validate, normalise and register images.")
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@_command
+def ingest() -> None:
+    """Validate, normalise and register images.
+
+    JPEG, PNG, WebP, BMP and TIFF are accepted, told by content. The same bytes under another
+    name are the same image. The files stay where they are. Put -- before names that begin
+    with -. Exit code 1 when a file was refused; the others are registered.
+    """
+
+
+@animatize.command(short_help="Make what is missing of the images, or of those named.")
+@click.argument("keys", metavar="[KEY]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every image, complete or not.")
+@click.option(
+    "--provider",
+    type=click.Choice(["local"]),
+    default="local",
+    show_default=True,
+    help="Who makes the picture.",
+)
+@click.option(
+    "--target", metavar="MODEL", default="generic", show_default=True, help="Model to prompt."
+)
+@click.option(
+    "--style", metavar="NAME", default="cinematic", show_default=True, help="Style of the prompt."
+)
+@click.option("--size", type=SIZE, help="Of picture and clip. Default: 1280 px, image's aspect.")
+@_command
+def run() -> None:
+    """Make what is missing of every image, or everything of those named.
+
+    KEY is an image key or the beginning of one. What was made before from the same inputs is not
+    made again. Exit code 1 when an image failed; the others are complete. Ctrl-C ends the run
+    after the stage at work and keeps what is finished.
+    """
+
+
+@animatize.command(short_help="Everything known of one image.")
+@click.argument("key")
+@_command
+def show() -> None:
+    """Everything known of one image.
+
+    KEY is an image key or the beginning of one. With --json a stage that has not been made is
+    null, and paths are absolute.
+    """
+
+
+@animatize.command(short_help="Scene and movements of one file; nothing is stored.")
+@click.argument("file", type=click.Path(path_type=Path))
+@_command
+def analyze() -> None:
+    """Scene and movements of one file, without Dagster; nothing is stored."""
+
+
+@animatize.command(short_help="Images by state, providers, what is stored, the last runs.")
+@_command
+def status() -> None:
+    """Images by state, providers, what is stored, the last runs. Creates no image folder."""
+
+
+def main() -> None:
+    """Run the command line of this process and exit with its code."""
+    raise SystemExit(execute(sys.argv[1:]))
+
+
+def execute(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code.
+
+    0: all done. 1: something was refused or failed, the rest was done. 2: wrong usage.
+    """
+    try:
+        code = animatize.main(args=list(arguments), prog_name="animatize", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show(sys.stderr)
+        return 2
+    except click.UsageError as error:
+        if _asks_for_json(arguments):
+            sys.stdout.write(error_document("usage", error.format_message()))
+        else:
+            error.show(sys.stderr)
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        return 1
+    return int(code or 0)
+
+
+def error_document(code: str, message: str) -> str:
+    """Return the JSON document that tells an error."""
+    return json.dumps({"error": {"code": code, "message": message}}, indent=2) + "\n"
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    """Whether ``--json`` is among the options; behind ``--`` it is a file name."""
+    arguments = list(arguments)
+    before = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in before

@@ -1,0 +1,142 @@
+"""``animatize run``: materialize the pipeline in Dagster, without a daemon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from animatize_assets.cli.contact_sheets import write_contact_sheets
+from animatize_assets.cli.interruption import canceled_by_signals, in_own_thread
+from animatize_assets.cli.keys import resolve_key
+from animatize_assets.cli.tables import run_table
+from animatize_assets.cli.terminal import Terminal
+from animatize_assets.cli.workplace import Workplace, open_workplace
+from animatize_assets.errors import ImageNotFound
+from animatize_assets.orchestration import (
+    ImageResult,
+    PipelineRunResult,
+    StageFinished,
+    end_abandoned_runs,
+    image_states,
+    open_instance,
+    pipeline_assets,
+    register_images,
+    run_images,
+)
+
+NOTHING = PipelineRunResult(images=(), run_ids=())
+
+
+def run(
+    terminal: Terminal,
+    keys: tuple[str, ...],
+    *,
+    everything: bool,
+    provider: str,
+    target: str,
+    style: str,
+    size: tuple[int, int] | None,
+) -> int:
+    """Materialize the images named, all, or those not complete; 1 when one failed."""
+    if keys and everything:
+        raise click.UsageError("Name images or say --all, not both.")
+    workplace = open_workplace()
+    known = workplace.known_keys()
+    named, unknown = _resolve(keys, known)
+    result = NOTHING
+    if known and (named or not keys):
+        result = materialize(
+            terminal,
+            workplace,
+            {"provider": provider, "target": target, "style": style, "size": size},
+            keys=named or known,
+            only_incomplete=not (named or everything),
+        )
+    result = result.model_copy(update={"images": (*result.images, *unknown)})
+    terminal.document(run_document(result))
+    if result.images:
+        terminal.say(run_table(result))
+        terminal.say(what_was_done(result))
+    elif known:
+        terminal.say(f"Nothing to do: all images ({len(known)}) are complete.")
+    else:
+        terminal.say(f"Nothing to do: {workplace.data_dir} holds no image. See: animatize ingest")
+    return exit_code(result)
+
+
+def exit_code(result: PipelineRunResult) -> int:
+    """Return 0 when every image is complete and nothing else went wrong."""
+    failed = any(image.status == "failed" for image in result.images)
+    return 1 if failed or result.canceled or result.problems else 0
+
+
+def run_document(result: PipelineRunResult) -> dict[str, Any]:
+    """Return the JSON answer of ``run`` and ``demo``."""
+    return result.model_dump(mode="json", include={"images", "run_ids"})
+
+
+def what_was_done(result: PipelineRunResult) -> str:
+    """Say in one sentence what was computed and what was not."""
+    made = sum(len(stages) for stages in result.stages.values())
+    if result.canceled:
+        return "Canceled; what is finished is kept, and `animatize run` goes on from there."
+    if not result.recomputed:
+        return "Nothing was computed again: every result was there already."
+    reused = made - result.recomputed
+    return f"{result.recomputed} results computed, {reused} taken from before."
+
+
+def materialize(
+    terminal: Terminal,
+    workplace: Workplace,
+    request: Mapping[str, Any],
+    *,
+    keys: Sequence[str],
+    only_incomplete: bool,
+) -> PipelineRunResult:
+    """Materialize ``keys`` with progress, then draw the contact sheets of the complete ones."""
+    with open_instance(workplace.data_dir) as instance:
+        register_images(instance, workplace.images.keys())
+        end_abandoned_runs(instance)
+        if only_incomplete:
+            states = image_states(instance, keys, pipeline_assets())
+            keys = [key for key in keys if states[key] != "complete"]
+        if not keys:
+            return NOTHING
+        config = {name: value for name, value in request.items() if value is not None}
+        with canceled_by_signals(terminal.note) as cancel, terminal.progress("results") as bar:
+            task = bar.add_task("Starting", total=len(keys) * len(pipeline_assets()))
+
+            def advance(stage: StageFinished) -> None:
+                done = "have" if stage.reused else "made"
+                bar.update(task, advance=1, description=f"{stage.image_key}: {done} {stage.asset}")
+
+            result = in_own_thread(
+                lambda: run_images(keys, config, instance=instance, on_event=advance, cancel=cancel)
+            )
+    if not result.canceled:
+        complete = [image.image_key for image in result.images if image.status == "complete"]
+        write_contact_sheets(terminal, workplace, complete)
+    return result
+
+
+def _resolve(given: Sequence[str], known: Sequence[str]) -> tuple[list[str], list[ImageResult]]:
+    keys: dict[str, None] = {}
+    unknown = []
+    for name in given:
+        try:
+            keys[resolve_key(name, known)] = None
+        except ImageNotFound as error:
+            unknown.append(
+                ImageResult(
+                    image_key=name,
+                    status="failed",
+                    provider=None,
+                    seconds=0,
+                    cost_usd=None,
+                    reason=error.message,
+                )
+            )
+    return list(keys), unknown

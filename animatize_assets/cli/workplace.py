@@ -1,0 +1,74 @@
+"""What the commands work on: the settings of this process and the stores below the data folder.
+
+Belongs here: opening things. Does not belong here: what is done with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from upath import UPath
+
+from animatize_assets.database.engine import open_engine
+from animatize_assets.database.migration import upgrade
+from animatize_assets.images.artifacts import ArtifactStore
+from animatize_assets.images.limits import ImageLimits
+from animatize_assets.images.store import ImageStore
+from animatize_assets.settings import Settings
+
+DATABASE = "animatize.db"
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The data folder of this process and what is stored there, opened when first used."""
+
+    settings: Settings
+
+    @property
+    def data_dir(self) -> Path:
+        """Absolute path of the data folder; may not exist yet."""
+        return self.settings.data_dir
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything was ever stored here."""
+        return (self.data_dir / DATABASE).is_file()
+
+    @cached_property
+    def images(self) -> ImageStore:
+        """The accepted images; makes the data folder and its database when they are missing."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        engine = open_engine(f"sqlite:///{self.data_dir / DATABASE}")
+        upgrade(engine)
+        return ImageStore(UPath(self.data_dir), engine, limits_of(self.settings))
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """What was made from the images."""
+        return ArtifactStore(UPath(self.data_dir))
+
+    def known_keys(self) -> tuple[str, ...]:
+        """Every image key, without creating anything when there is none."""
+        return tuple(self.images.keys()) if self.exists else ()
+
+
+def open_workplace() -> Workplace:
+    """Read the settings of this process; nothing is created.
+
+    Raises:
+        InvalidSetting: an environment variable is outside its range.
+
+    """
+    return Workplace(Settings.read())
+
+
+def limits_of(settings: Settings) -> ImageLimits:
+    """Return what an upload may be, in bytes and pixels."""
+    return ImageLimits(
+        max_bytes=round(settings.max_upload_mb * 1_000_000),
+        max_pixels=round(settings.max_megapixels * 1_000_000),
+        min_side_px=settings.min_side_px,
+    )

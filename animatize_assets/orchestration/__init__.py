@@ -1,0 +1,45 @@
+"""The one door to Dagster: prepare an instance, register images, start, watch and cancel runs.
+
+``cli`` and ``web`` reach Dagster only through here. What is started is named by a module name
+and a job name; this package does not import the code location, and returns typed results instead
+of Dagster's objects. Belongs here: everything that needs a live Dagster instance from outside a
+run. Does not belong here: assets, and what a person sees.
+"""
+
+from animatize_assets.orchestration.code_location import PipelineAsset, pipeline_assets
+from animatize_assets.orchestration.home import open_instance, prepare_home
+from animatize_assets.orchestration.partitions import (
+    image_keys,
+    image_states,
+    register_images,
+)
+from animatize_assets.orchestration.results import (
+    ImageResult,
+    ImageState,
+    PipelineRunResult,
+    RunSummary,
+    StageFinished,
+)
+from animatize_assets.orchestration.runs import (
+    end_abandoned_runs,
+    recent_runs,
+    run_images,
+)
+
+__all__ = [
+    "ImageResult",
+    "ImageState",
+    "PipelineAsset",
+    "PipelineRunResult",
+    "RunSummary",
+    "StageFinished",
+    "end_abandoned_runs",
+    "image_keys",
+    "image_states",
+    "open_instance",
+    "pipeline_assets",
+    "prepare_home",
+    "recent_runs",
+    "register_images",
+    "run_images",
+]

@@ -1,0 +1,54 @@
+"""Where Dagster lives: its home folder, its instance file and the environment it reads.
+
+Dagster resolves relative paths from wherever the process stands, has no defaults for
+environment variables in ``dagster.yaml``, and makes a temporary home when ``DAGSTER_HOME`` is
+unset. So both variables are exported as absolute paths before it starts.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from dagster import DagsterInstance
+
+TEMPLATE = "dagster_instance.yaml"
+"""The instance file that ships in the package."""
+
+
+def prepare_home(data_dir: Path) -> Path:
+    """Export the variables that Dagster reads and make its home; return the home.
+
+    ``DAGSTER_HOME`` from the environment is kept, made absolute. Without it the home is
+    ``<data_dir>/dagster``. A home that is new or empty gets the instance file of this package;
+    one that has files is somebody's and stays as it is.
+    """
+    given = os.environ.get("DAGSTER_HOME")
+    home = Path(given).expanduser().absolute() if given else data_dir.absolute() / "dagster"
+    os.environ["ANIMATIZE_DATA_DIR"] = str(data_dir.absolute())
+    os.environ["DAGSTER_HOME"] = str(home)
+    # The template says so too; this holds for a home with another instance file.
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+    home.mkdir(parents=True, exist_ok=True)
+    if not any(home.iterdir()):
+        _write_template(home / "dagster.yaml")
+    return home
+
+
+def _write_template(path: Path) -> None:
+    content = (files("animatize_assets") / TEMPLATE).read_bytes()
+    with NamedTemporaryFile(dir=path.parent, prefix=".dagster-", delete=False) as file:
+        file.write(content)
+    Path(file.name).replace(path)
+
+
+@contextmanager
+def open_instance(data_dir: Path) -> Iterator[DagsterInstance]:
+    """Prepare the home of ``data_dir`` and open the Dagster instance that lives there."""
+    prepare_home(data_dir)
+    with DagsterInstance.get() as instance:
+        yield instance
