@@ -25,3 +25,17 @@ class ClipRecord(Record):
     recipe: dict[str, str | int | float] = Field(
         description="image key, path hash, seed and versions; also written into the file"
     )
+
+
+class ClipFacts(Record):
+    """What a clip file holds, as found by decoding it."""
+
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    fps: int = Field(gt=0)
+    frame_count: int = Field(gt=0, description="decoded frames")
+    duration_s: Measured = Field(gt=0, description="frame_count / fps")
+    codec: str
+    pixel_format: str = Field(description="yuv420p")
+    byte_count: int = Field(gt=0)
+    recipe: dict[str, str | int | float] = Field(description="as read from the file")

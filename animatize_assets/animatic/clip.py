@@ -1,0 +1,119 @@
+"""The frames of a camera path to a clip and its preview.
+
+Belongs here: which frames are drawn, and that rendering and encoding overlap. Does not belong
+here: how a frame is drawn (``rendering``) or encoded (``encoding``, ``preview``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from animatize_assets.animatic.encoding import encode_mp4
+from animatize_assets.animatic.inspection import inspect_clip
+from animatize_assets.animatic.models import ClipFacts
+from animatize_assets.animatic.preview import FRAMES_PER_S, encode_preview, preview_size
+from animatize_assets.animatic.recipe import to_text
+from animatize_assets.errors import RenderingFailed
+from animatize_assets.movement.models import CameraPath
+
+
+class FrameSource(Protocol):
+    """Whatever draws frames: ``rendering.frame.FrameRenderer``."""
+
+    @property
+    def width(self) -> int:
+        """Frame width, px."""
+
+    @property
+    def height(self) -> int:
+        """Frame height, px."""
+
+    def render(self, t: float) -> NDArray[np.uint8]:
+        """Return the frame at ``t`` in 0..1: uint8, height x width x RGB."""
+
+
+def frame_times(path: CameraPath) -> list[float]:
+    """Time of every frame: the first at 0, the last exactly at 1."""
+    last = path.frame_count - 1
+    return [i / last for i in range(last + 1)]
+
+
+def write_clip(
+    renderer: FrameSource,
+    path: CameraPath,
+    *,
+    mp4: Path,
+    preview: Path,
+    recipe: Mapping[str, str | int | float],
+) -> ClipFacts:
+    """Write the clip of ``path`` to ``mp4`` and a small animated WebP to ``preview``.
+
+    Both carry ``recipe``. Frames are drawn one ahead of the encoder and never held together. The
+    finished clip is decoded again: what is returned is true of the file.
+
+    Raises:
+        RenderingFailed: encoder or disk refused, or the clip does not decode to what the path
+            says; neither file is left behind.
+    """
+    text = to_text(recipe)
+    small: list[NDArray[np.uint8]] = []
+    try:
+        encode_mp4(
+            _drawn(renderer, path, small),
+            mp4,
+            width=renderer.width,
+            height=renderer.height,
+            fps=path.fps,
+            comment=text,
+        )
+        duration_s = path.frame_count / path.fps
+        preview.write_bytes(encode_preview(small, duration_s=duration_s, recipe_text=text))
+        facts = inspect_clip(mp4)
+        _check(facts, renderer, path)
+    except OSError as error:
+        _discard(mp4, preview)
+        raise RenderingFailed(f"The preview could not be written: {error}") from error
+    except BaseException:
+        _discard(mp4, preview)
+        raise
+    return facts
+
+
+def _drawn(
+    renderer: FrameSource, path: CameraPath, small: list[NDArray[np.uint8]]
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw each frame while the one before is encoded; keep reduced ones for the preview."""
+    times = frame_times(path)
+    stride = max(1, round(path.fps / FRAMES_PER_S))
+    size = preview_size(renderer.width, renderer.height)
+    with ThreadPoolExecutor(1, "frames") as drawing:
+        ahead = drawing.submit(renderer.render, times[0])
+        for index in range(len(times)):
+            frame = ahead.result()
+            if index + 1 < len(times):
+                ahead = drawing.submit(renderer.render, times[index + 1])
+            if index % stride == 0 or index + 1 == len(times):
+                reduced = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+                small.append(np.asarray(reduced, np.uint8))
+            yield frame
+
+
+def _check(facts: ClipFacts, renderer: FrameSource, path: CameraPath) -> None:
+    found = (facts.width, facts.height, facts.fps, facts.frame_count)
+    asked = (renderer.width, renderer.height, path.fps, path.frame_count)
+    if found != asked:
+        raise RenderingFailed(
+            f"The clip decodes to (width, height, fps, frames) = {found}; asked were {asked}."
+        )
+
+
+def _discard(*files: Path) -> None:
+    for file in files:
+        file.unlink(missing_ok=True)

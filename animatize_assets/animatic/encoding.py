@@ -1,0 +1,95 @@
+"""Frames to an H.264 MP4, one at a time.
+
+Belongs here: codec, container and colour flags. Does not belong here: where frames come from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from animatize_assets.errors import RenderingFailed
+
+PRESET = "veryfast"
+"""x264's trade of time for size. An animatic is made often and kept briefly."""
+
+CONSTANT_QUALITY = 18
+"""x264's CRF; its guide calls 17 to 18 visually lossless or nearly so."""
+
+THREADS = 4
+"""x264 writes other bytes with another number of threads, so it never follows the machine."""
+
+KEYFRAME_INTERVAL_S = 2
+"""A player can jump to any 2 s: the usual segment of streaming."""
+
+_BT709 = 1  # ITU-T H.273: the code of BT.709 for primaries, transfer and matrix alike
+_LIMITED = 1  # libavutil's AVCOL_RANGE_MPEG: luma 16 to 235
+_FULL = 2  # libavutil's AVCOL_RANGE_JPEG: 0 to 255
+
+
+def encode_mp4(
+    frames: Iterable[NDArray[np.uint8]],
+    target: Path,
+    *,
+    width: int,
+    height: int,
+    fps: int,
+    comment: str,
+) -> None:
+    """Write ``frames`` (uint8 height x width x RGB or RGBX) as a playable MP4.
+
+    yuv420p in BT.709, limited range, flagged as such; the index stands first, so that a browser
+    plays it while loading; no date. The same frames give the same bytes.
+
+    Raises:
+        RenderingFailed: the codec or the disk refused; no file is left behind.
+    """
+    import av  # here: a second of start-up that only encoding needs
+
+    try:
+        with av.open(
+            str(target),
+            "w",
+            format="mp4",
+            container_options={"movflags": "+faststart", "fflags": "+bitexact"},
+        ) as container:
+            container.metadata["comment"] = comment
+            stream = container.add_stream(
+                "libx264",
+                rate=fps,
+                options={"preset": PRESET, "crf": str(CONSTANT_QUALITY)},
+            )
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            stream.time_base = Fraction(1, fps)
+            codec = stream.codec_context
+            codec.time_base = Fraction(1, fps)
+            codec.thread_count = THREADS
+            codec.gop_size = KEYFRAME_INTERVAL_S * fps
+            codec.color_primaries = codec.color_trc = codec.colorspace = _BT709
+            codec.color_range = _LIMITED
+            reformatter = av.video.reformatter.VideoReformatter()
+            for index, pixels in enumerate(frames):
+                given = av.VideoFrame.from_numpy_buffer(
+                    pixels, format="rgb24" if pixels.shape[2] == 3 else "rgb0"
+                )
+                frame = reformatter.reformat(
+                    given,
+                    format="yuv420p",
+                    dst_colorspace=_BT709,
+                    src_color_range=_FULL,
+                    dst_color_range=_LIMITED,
+                )
+                frame.pts = index
+                frame.time_base = Fraction(1, fps)
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    except (av.FFmpegError, OSError) as error:
+        target.unlink(missing_ok=True)
+        raise RenderingFailed(f"The clip could not be written: {error}") from error
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise

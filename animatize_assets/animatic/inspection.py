@@ -1,0 +1,53 @@
+"""What a clip file really holds.
+
+Belongs here: decoding a clip to judge it. Does not belong here: writing one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from animatize_assets.animatic.models import ClipFacts
+from animatize_assets.animatic.recipe import from_text
+from animatize_assets.errors import RenderingFailed
+
+
+def inspect_clip(mp4: Path) -> ClipFacts:
+    """Decode every frame of ``mp4`` and return what is true of it.
+
+    Raises:
+        RenderingFailed: the file is missing, is no clip of ours, or does not decode to its end.
+    """
+    import av  # here: a second of start-up that only decoding needs
+
+    try:
+        with av.open(str(mp4)) as container:
+            if not container.streams.video:
+                raise RenderingFailed(f"{mp4.name} holds no video.")
+            stream = container.streams.video[0]
+            stream.codec_context.thread_type = "AUTO"
+            stream.codec_context.options = {"err_detect": "explode"}
+            declared = stream.frames
+            decoded = 0
+            for frame in container.decode(stream):
+                if frame.is_corrupt:
+                    raise RenderingFailed(f"Frame {decoded} of {mp4.name} is damaged.")
+                decoded += 1
+            rate, codec = stream.average_rate, stream.codec_context
+            if not decoded or decoded != declared or not rate:
+                raise RenderingFailed(
+                    f"{mp4.name} says it has {declared} frames, but {decoded} decode."
+                )
+            return ClipFacts(
+                width=codec.width,
+                height=codec.height,
+                fps=round(rate),
+                frame_count=decoded,
+                duration_s=decoded / float(rate),
+                codec=codec.name,
+                pixel_format=str(codec.pix_fmt),
+                byte_count=mp4.stat().st_size,
+                recipe=from_text(container.metadata.get("comment")),
+            )
+    except (av.FFmpegError, OSError) as error:
+        raise RenderingFailed(f"{mp4.name} cannot be decoded: {error}") from error
