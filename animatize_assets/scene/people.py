@@ -6,13 +6,13 @@ Belongs here: boxes with scores. Does not belong here: which of them is the subj
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from animatize_assets.scene.models import Box, Person
+from animatize_assets.scene.optional_models import FaceModel
 
 PADDING_PX = 16
 """Replicated around the picture: the detector's window has that margin around a person, and
@@ -28,11 +28,9 @@ AGREEMENT_IOU = 0.5
 """Two boxes that overlap by more are one person."""
 
 
-class FaceFinder(Protocol):
-    """A face detector: ``scene.optional_models`` loads one from a file that a setting names."""
-
-    def faces(self, rgb: NDArray[np.uint8]) -> tuple[Person, ...]:
-        """Find faces in a picture; boxes in fractions, best first."""
+def find_faces(rgb: NDArray[np.uint8], model: FaceModel) -> tuple[Person, ...]:
+    """Faces that the given model finds in the working copy, best first."""
+    return tuple(Person(bbox=face.bbox, score=face.score, kind="face") for face in model.find(rgb))
 
 
 def find_people(rgb: NDArray[np.uint8]) -> tuple[Person, ...]:

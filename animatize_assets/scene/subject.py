@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animatize_assets.scene.models import Box, Subject
-from animatize_assets.scene.people import FaceFinder, find_people
+from animatize_assets.scene.optional_models import FaceModel
+from animatize_assets.scene.people import find_faces, find_people
 from animatize_assets.scene.saliency import saliency_map
 from animatize_assets.scene.surface import Surface
 from animatize_assets.scene.working_copy import WorkingCopy
@@ -24,7 +25,7 @@ centre prior alone makes it uneven), the most even labelled picture with a subje
 
 
 def measure_subject(
-    copy: WorkingCopy, face: FaceFinder | None, surface: Surface | None = None
+    copy: WorkingCopy, face: FaceModel | None, surface: Surface | None = None
 ) -> Subject:
     """Find the salient region and the people.
 
@@ -34,7 +35,7 @@ def measure_subject(
     small = Surface.of(copy) if surface is None else surface
     people = find_people(small.rgb)
     if face is not None:
-        people = (*face.faces(copy.rgb), *people)
+        people = (*find_faces(copy.rgb, face), *people)
     saliency = saliency_map(small)
     strength = concentration(saliency)
     if strength < MIN_CONCENTRATION:
