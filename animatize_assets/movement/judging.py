@@ -12,9 +12,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from animatize_assets.movement.conditions import margin_of
 from animatize_assets.movement.measurements import MEASUREMENTS, Axis, Readings, Value
 from animatize_assets.movement.models import Direction, MovementEvidence
-from animatize_assets.movement.rules import Condition, DerivedDirection, Rule, RuleBook
+from animatize_assets.movement.rules import DerivedDirection, Rule, RuleBook
 
 _AXIS_DIRECTIONS: dict[Axis, tuple[Direction, Direction]] = {
     "x": ("left", "right"),
@@ -39,10 +40,10 @@ class FiredRule:
 def fired_rules(readings: Readings, rules: RuleBook) -> list[FiredRule]:
     """Return every rule that holds with a strength above 0, in the order of the file."""
     fired = []
-    for rule in rules.rules:
+    for rule, tests in rules.tests:
         strength = 1.0
-        for condition in rule.conditions:
-            strength = min(strength, condition_margin(condition, readings[condition.measurement]))
+        for name, margin in tests:
+            strength = min(strength, margin(readings[name]))
             if strength <= 0:
                 break
         else:
@@ -50,33 +51,6 @@ def fired_rules(readings: Readings, rules: RuleBook) -> list[FiredRule]:
             if found is not None:
                 fired.append(found)
     return fired
-
-
-def condition_margin(condition: Condition, value: Value) -> float:
-    """How far ``value`` passes the threshold: 0 = not at all or only just, 1 = at ``full``.
-
-    A comparison with a measurement that is missing (None) does not hold, except ``is_absent``.
-    """
-    comparison = condition.comparison
-    if comparison == "is_absent":
-        return 1.0 if value is None else 0.0
-    if value is None:
-        return 0.0
-    if comparison == "is_present":
-        return 1.0
-    if isinstance(value, str):
-        return 1.0 if _word_holds(condition, value) else 0.0
-    threshold, full = condition.threshold, condition.full
-    assert isinstance(threshold, float)  # noqa: S101 - load_rules has checked it
-    assert full is not None  # noqa: S101 - load_rules has checked it
-    return min(1.0, max(0.0, (value - threshold) / (full - threshold)))
-
-
-def _word_holds(condition: Condition, value: str) -> bool:
-    threshold = condition.threshold
-    if condition.comparison == "in":
-        return isinstance(threshold, tuple) and value in threshold
-    return (value == threshold) == (condition.comparison == "==")
 
 
 def _directed(rule: Rule, readings: Readings, strength: float) -> FiredRule | None:
@@ -126,7 +100,7 @@ def evidence_of(
             value=_stated(readings[condition.measurement]),
             comparison=condition.comparison,
             threshold=condition.threshold,
-            margin=condition_margin(condition, readings[condition.measurement]),
+            margin=margin_of(condition)(readings[condition.measurement]),
         )
         for condition in fired.rule.conditions
     ]

@@ -397,15 +397,14 @@ MEASUREMENTS: dict[str, Measurement] = {
 """Every name that a rule may use."""
 
 
-class Readings:
+class Readings(dict[str, Value]):
     """The measurements of one analysis, each read once and only when asked for."""
 
     def __init__(self, analysis: SceneAnalysis) -> None:
+        super().__init__()
         self._analysis = analysis
-        self._values: dict[str, Value] = {}
 
-    def __getitem__(self, name: str) -> Value:
-        values = self._values
-        if name not in values:
-            values[name] = MEASUREMENTS[name].read(self._analysis)
-        return values[name]
+    def __missing__(self, name: str) -> Value:
+        value = MEASUREMENTS[name].read(self._analysis)
+        self[name] = value
+        return value

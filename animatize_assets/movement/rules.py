@@ -18,6 +18,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from animatize_assets.errors import InvalidRule
+from animatize_assets.movement.conditions import Condition, Margin, margin_of
 from animatize_assets.movement.justification import FORMS, placeholders
 from animatize_assets.movement.measurements import MEASUREMENTS
 from animatize_assets.movement.models import CameraMove, Category, Direction
@@ -26,10 +27,6 @@ from animatize_assets.records import Record
 Family = Literal[
     "composition", "camera_movement", "lighting", "visual_effects", "depth", "motion", "emotion"
 ]
-Comparison = Literal[">=", "<=", ">", "<", "==", "!=", "in", "is_present", "is_absent"]
-
-NUMBER_COMPARISONS = frozenset({">=", "<=", ">", "<"})
-WORD_COMPARISONS = frozenset({"==", "!=", "in"})
 _UNMIRRORABLE = frozenset({"left", "right", "clockwise", "counterclockwise"})
 _DIRECTIONS_OF: dict[str, frozenset[str]] = {
     "pan": frozenset({"x"}),
@@ -48,15 +45,6 @@ _FIXED_OF: dict[str, frozenset[str | None]] = {
     "tilt": frozenset({"up", "down"}),
     "pedestal": frozenset({"up", "down"}),
 }
-
-
-class Condition(Record):
-    """One comparison. The margin is 0 at ``threshold`` and 1 at ``full`` and beyond."""
-
-    measurement: str
-    comparison: Comparison
-    threshold: float | str | tuple[str, ...] | None = None
-    full: float | None = Field(default=None, description="needed when numbers are compared")
 
 
 class DerivedDirection(Record):
@@ -145,6 +133,14 @@ class RuleBook:
     rules: tuple[Rule, ...]
     contradictions: tuple[Contradiction, ...]
     works: dict[str, Work]
+
+    @cached_property
+    def tests(self) -> tuple[tuple[Rule, tuple[tuple[str, Margin], ...]], ...]:
+        """Every rule with its conditions as functions, made once: name and margin of each."""
+        return tuple(
+            (rule, tuple((c.measurement, margin_of(c)) for c in rule.conditions))
+            for rule in self.rules
+        )
 
     @cached_property
     def by_id(self) -> dict[str, Rule]:
@@ -257,7 +253,7 @@ def _comparison_problems(condition: Condition, kind: str) -> list[str]:
     threshold, full = condition.threshold, condition.full
     if comparison in ("is_present", "is_absent"):
         return [] if threshold is None else [f"{comparison} on '{name}' takes no threshold"]
-    if comparison in WORD_COMPARISONS:
+    if comparison in ("==", "!=", "in"):
         wanted = tuple if comparison == "in" else str
         if kind != "word":
             return [f"'{name}' is a number; compare it with >=, <=, > or <"]
