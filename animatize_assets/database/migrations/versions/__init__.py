@@ -1,0 +1,1 @@
+"""One module per step, numbered in order. A released step is never edited."""
