@@ -203,11 +203,15 @@ def _upright(frame: Frame, direction: Direction | None, near: float) -> tuple[fl
 def _travel(
     room: float, sign: int, target: float, near: float, longest: float
 ) -> tuple[float, float]:
-    """Return where to start and end: on the target as nearly as there is room, from beyond it."""
+    """Return where to start and end, so that the target is at the end, or else at the start.
+
+    ``near`` times the way is what the nearest layer moves; it stays within the room too.
+    """
     way = min(2 * room, longest) / near
-    end = max(way / 2, min(room, sign * target))
-    end = min(end, room - (near - 1) * way)
-    return sign * (end - way), sign * end
+    ahead = min(room, max(-room, sign * target))
+    start = max(-way / 2, ahead - way) if ahead >= 0 else min(-way / 2, ahead)
+    start = min(start, room - near * way)
+    return sign * start, sign * (start + way)
 
 
 def _parallax(frame: Frame) -> float:
