@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from threading import Event
 from types import FrameType
 from typing import TypeVar
 
 Answer = TypeVar("Answer")
+LISTEN_EVERY_S = 0.2
 
 
 @contextmanager
@@ -46,4 +47,8 @@ def canceled_by_signals(tell: Callable[[str], None]) -> Iterator[Event]:
 def in_own_thread(work: Callable[[], Answer]) -> Answer:
     """Run ``work`` in a thread and wait; what it raises is raised here."""
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="run") as pool:
-        return pool.submit(work).result()
+        future = pool.submit(work)
+        # Python hears a signal only between two steps of the main thread, so it keeps stepping.
+        while not wait([future], timeout=LISTEN_EVERY_S).done:
+            pass
+        return future.result()

@@ -25,6 +25,8 @@ from animatize_assets.orchestration import (
     register_images,
     run_images,
 )
+from animatize_assets.prompts.dialects import load_dialects
+from animatize_assets.prompts.templates import load_templates
 
 NOTHING = PipelineRunResult(images=(), run_ids=())
 
@@ -39,9 +41,16 @@ def run(
     style: str,
     size: tuple[int, int] | None,
 ) -> int:
-    """Materialize the images named, all, or those not complete; 1 when one failed."""
+    """Materialize the images named, all, or those not complete; 1 when one failed.
+
+    Raises:
+        InvalidSetting: no such target model or style; the sentence lists those there are.
+
+    """
     if keys and everything:
         raise click.UsageError("Name images or say --all, not both.")
+    load_dialects().of(target)
+    load_templates().style(style)
     workplace = open_workplace()
     known = workplace.known_keys()
     named, unknown = _resolve(keys, known)

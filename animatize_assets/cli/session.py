@@ -10,7 +10,7 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from importlib import import_module
 from typing import Any, TextIO
 
@@ -83,6 +83,8 @@ def _terminal(*, as_json: bool, verbose: bool) -> Iterator[Terminal]:
             err = undo.enter_context(_duplicate(2, err))
             sys.stdout.flush()
             os.dup2(2, 1)
+        else:
+            undo.enter_context(redirect_stdout(err))
         yield Terminal(out, err, as_json=as_json, verbose=verbose)
 
 

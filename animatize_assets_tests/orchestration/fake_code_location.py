@@ -29,6 +29,7 @@ def wanted() -> dict[str, object]:
 
 class Request(dg.Config):
     provider: str = "local"
+    target: str = "generic"
     style: str = "cinematic"
 
 

@@ -1,0 +1,97 @@
+"""What a person types: help, wrong usage, exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from animatize_assets.cli.entry import animatize as group
+from animatize_assets_tests.cli.conftest import Animatize
+
+COMMANDS = ("demo", "ingest", "run", "show", "analyze", "status")
+
+
+def test_every_command_takes_json_and_has_a_help_line() -> None:
+    assert tuple(group.commands) == COMMANDS
+    for command in group.commands.values():
+        assert command.get_short_help_str()
+        assert {"as_json", "verbose"} <= {option.name for option in command.params}
+
+
+def test_help_loads_nothing_heavy() -> None:
+    script = (
+        "import sys\n"
+        "from animatize_assets.cli.entry import execute\n"
+        "assert execute(['--help']) == 0\n"
+        "assert execute(['run', '--help']) == 0\n"
+        "print(*sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    loaded = set(ran.stderr.split())
+    assert "click" in loaded
+    assert not loaded & {
+        "av", "cv2", "dagster", "numpy", "onnxruntime", "PIL", "pydantic", "rich", "scipy",
+        "sklearn", "sqlalchemy", "upath", "yaml",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nonsense", "--json"],
+        ["ingest", "--json"],
+        ["show", "--json"],
+        ["run", "--json", "--size", "7by3"],
+        ["run", "--json", "--size", "33x20"],
+        ["run", "--json", "--size", "9999x20"],
+        ["run", "--json", "--provider", "nobody"],
+        ["run", "--json", "--all", "some-key"],
+        ["status", "--json", "--nonsense"],
+    ],
+)
+def test_wrong_usage_is_one_document_and_code_2(animatize: Animatize, arguments: list[str]) -> None:
+    answer = animatize(*arguments)
+    assert answer.code == 2
+    assert answer.document["error"]["code"] == "usage"
+    assert answer.document["error"]["message"]
+
+
+def test_wrong_usage_without_json_is_told_on_standard_error(animatize: Animatize) -> None:
+    answer = animatize("run", "--size", "x")
+    assert (answer.code, answer.out) == (2, "")
+    assert "1280x720" in answer.err
+    assert animatize("show", "--", "--json").out == ""
+
+
+@pytest.mark.parametrize("option", [["--target", "nobody"], ["--style", "nothing"]])
+def test_an_unknown_target_or_style_lists_those_there_are(
+    animatize: Animatize, option: list[str]
+) -> None:
+    answer = animatize("run", "--json", *option)
+    assert answer.code == 2
+    assert answer.document["error"]["code"] == "invalid_setting"
+    assert "generic" in answer.out or "cinematic" in answer.out
+
+
+def test_a_setting_out_of_range_is_code_2(
+    animatize: Animatize, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANIMATIZE_MAX_UPLOAD_MB", "100000")
+    answer = animatize("status", "--json")
+    assert answer.code == 2
+    assert "ANIMATIZE_MAX_UPLOAD_MB" in answer.document["error"]["message"]
+
+
+def test_the_installed_command_prints_nothing_but_the_document() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", "from animatize_assets.cli import main; main()", "status", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["images"]["total"] == 0
+    assert ran.stderr == ""
