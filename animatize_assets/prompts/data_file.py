@@ -20,6 +20,9 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 DIGEST_LENGTH = 12
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's safe loader where PyYAML was built with it: ten times as fast."""
+
 
 def read_mapping(path: Path) -> dict[str, Any]:
     """Parse a YAML file that holds one mapping.
@@ -29,7 +32,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 - a safe loader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidRule(f"'{path}' cannot be read as YAML: {error}") from error
     if not isinstance(content, dict):

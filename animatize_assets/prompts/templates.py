@@ -22,7 +22,7 @@ TEMPLATES_FILE = Path(__file__).with_name("templates.yaml")
 
 VARIABLES = frozenset({
     "camera_phrase", "pace", "framing", "motions", "duration", "style", "scene", "subject",
-    "light", "tone", "depth", "palette", "composition", "avoid",
+    "light", "tone", "depth", "palette", "composition", "harmony", "avoid",
 })  # fmt: skip
 """Every variable that a part's text may use."""
 

@@ -42,6 +42,7 @@ def variables_of(
         "depth": _depth(analysis, words, limits),
         "palette": _palette(analysis, templates),
         "composition": _composition(analysis, words, limits),
+        "harmony": _harmony(analysis, words, limits),
     }
 
 
@@ -162,8 +163,13 @@ def _palette(analysis: SceneAnalysis, templates: Templates) -> str | None:
     return enumerated(names[: limits.colors_at_most]) or None
 
 
+def _harmony(analysis: SceneAnalysis, words: Words, limits: Thresholds) -> str | None:
+    harmony = analysis.palette.harmony
+    return words.harmony.get(harmony.type) if harmony.score >= limits.harmony_score else None
+
+
 def _composition(analysis: SceneAnalysis, words: Words, limits: Thresholds) -> str | None:
-    composition, harmony = analysis.composition, analysis.palette.harmony
+    composition = analysis.composition
     said = []
     horizon, vanishing = composition.horizon, composition.vanishing_point
     if horizon is not None and horizon.strength >= limits.horizon_strength:
@@ -173,7 +179,5 @@ def _composition(analysis: SceneAnalysis, words: Words, limits: Thresholds) -> s
         said.append(words.vanishing)
     if composition.symmetry.horizontal >= limits.symmetry:
         said.append(words.symmetry)
-    if harmony.score >= limits.harmony_score and harmony.type in words.harmony:
-        said.append(words.harmony[harmony.type])
     text = ", ".join(said)
     return text[0].upper() + text[1:] if text else None

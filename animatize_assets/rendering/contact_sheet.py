@@ -15,8 +15,13 @@ from numpy.typing import NDArray
 from animatize_assets.movement.models import MovementPrediction
 from animatize_assets.rendering.move_glyph import draw_path, glyph
 from animatize_assets.rendering.overlay import LONG_SIDE_PX, draw_composition, draw_depth
-from animatize_assets.rendering.sheet_page import ACCENT, Page, Panel
-from animatize_assets.rendering.sheet_words import draw_title, fact_blocks, story_blocks
+from animatize_assets.rendering.sheet_page import ACCENT, SURFACE, Page, Panel
+from animatize_assets.rendering.sheet_words import (
+    composition_key,
+    draw_title,
+    fact_blocks,
+    story_blocks,
+)
 from animatize_assets.rendering.thumbnail import reduce_to
 from animatize_assets.scene.models import SceneAnalysis
 
@@ -24,8 +29,8 @@ PROVIDER = "local"
 """The frames on the sheet are rendered here; no provider's picture is shown."""
 
 FRAMES_HEIGHT_PX = 560
-MEASURED_HEIGHT_PX = 380
-GLYPH_PX = 56
+MEASURED_HEIGHT_PX = 420
+GLYPH_PX = 72
 
 
 def draw_contact_sheet(
@@ -52,17 +57,19 @@ def draw_contact_sheet(
         ],
         FRAMES_HEIGHT_PX,
         beside=story_blocks(prediction),
-        arrow=glyph(path.move, path.direction, GLYPH_PX, ACCENT),
+        sign=glyph(path.move, path.direction, GLYPH_PX, color=ACCENT, ground=SURFACE),
     )
     page.rule()
     shown = reduce_to(source, LONG_SIDE_PX)
+    framed = draw_path(shown, path)
     page.row(
         [
-            Panel("Source; the camera sees white first, amber last", draw_path(shown, path)),
+            Panel("Source, seen by the camera first (white) and last (amber)", framed),
             Panel("Composition", draw_composition(shown, analysis, regions)),
-            Panel("Depth; bright is near", draw_depth(depth)),
+            Panel("Depth, bright is near", draw_depth(depth)),
         ],
         MEASURED_HEIGHT_PX,
-        beside=fact_blocks(analysis, tinted=regions is not None),
+        beside=fact_blocks(analysis),
+        key=composition_key(analysis, tinted=regions is not None),
     )
     return page.finished()

@@ -25,13 +25,16 @@ LAST: Color = (255, 176, 46)
 _VECTORS: dict[str, Point] = {"left": (-1, 0), "right": (1, 0), "up": (0, -1), "down": (0, 1)}
 
 
-def glyph(move: CameraMove, direction: Direction | None, size_px: int, color: Color) -> Image.Image:
-    """Draw an RGBA sign of ``size_px`` squared: where the move goes."""
+def glyph(
+    move: CameraMove, direction: Direction | None, size_px: int, *, color: Color, ground: Color
+) -> Image.Image:
+    """Draw an RGBA sign of ``size_px`` squared on a disc: where the move goes."""
     side = size_px * SUPERSAMPLING
     image = Image.new("RGBA", (side, side), (0, 0, 0, 0))
     draw = ImageDraw.Draw(image)
-    stroke = max(2, round(side * 0.06))
-    c, r = side / 2, side * 0.36
+    draw.ellipse((0, 0, side - 1, side - 1), fill=ground)
+    stroke = max(2, round(side * 0.065))
+    c, r = side / 2, side * 0.29
     if move == "static":
         draw.rounded_rectangle(
             (c - r, c - r * 0.7, c + r, c + r * 0.7), radius=r * 0.15, outline=color, width=stroke

@@ -18,10 +18,12 @@ from animatize_assets.rendering.lettering import font, legible, wrapped
 WIDTH_PX = 1600
 MARGIN_PX = 56
 GAP_PX = 24
-ARROW_PX = 76
+SIGN_PX = 96
 BESIDE_FROM_PX = 380
-"""Words go beside a row of panels when at least this much is left of the width."""
-COLUMN_PX = 400
+"""Least width of words beside a row of panels."""
+LOWEST_SHARE = 0.75
+"""A row that would get lower than this share of its height beside words fills the width instead."""
+COLUMN_PX = 380
 """Blocks of words stand side by side as long as each column keeps this width."""
 LONGEST_PX = 4000
 
@@ -102,51 +104,97 @@ class Page:
         mask = image if image.mode == "RGBA" else None
         self._image.paste(image, (round(x), round(y)), mask)
 
-    def blocks(self, blocks: Sequence[Block], x: float, y: float, width: float) -> float:
+    def blocks(
+        self, blocks: Sequence[Block], x: float, y: float, width: float, *, between: float
+    ) -> float:
         """Words in as many columns as fit, filled from the left; returns the y below all."""
-        count = max(1, min(len(blocks), int((width + GAP_PX) // (COLUMN_PX + GAP_PX))))
-        column = (width - (count - 1) * 2 * GAP_PX) / count
+        if not blocks:
+            return y
+        count = max(1, min(len(blocks), int((width + between) // (COLUMN_PX + between))))
+        column = (width - (count - 1) * between) / count
         below = y
         for first in range(0, len(blocks), count):
             top = below if first == 0 else below + 36
             below = max(
-                block(self, x + i * (column + 2 * GAP_PX), top, column)
+                block(self, x + i * (column + between), top, column)
                 for i, block in enumerate(blocks[first : first + count])
             )
         return below
 
     def row(
-        self, panels: Sequence[Panel], height_px: int, *, beside: Sequence[Block],
-        arrow: Image.Image | None = None,
-    ) -> None:  # fmt: skip
-        """Panels of one height that fill the width; words beside them, or below."""
-        between = ARROW_PX if arrow is not None else GAP_PX
-        room = self.inner_width - (len(panels) - 1) * between
-        height = round(min(height_px, room / sum(panel.aspect for panel in panels)))
+        self,
+        panels: Sequence[Panel],
+        height_px: int,
+        *,
+        beside: Sequence[Block],
+        key: Sequence[tuple[Color, str]] = (),
+        sign: Image.Image | None = None,
+    ) -> None:
+        """Panels of one height, with words beside them when there is room and else below.
+
+        ``height_px`` is what a row has at most when it does not fill the width. ``key`` explains
+        colours under the panels; ``sign`` is drawn between each two of them.
+        """
+        between = GAP_PX if sign is None else SIGN_PX
+        height, fills = self._row_height(panels, height_px, between, words=bool(beside))
         x: float = MARGIN_PX
+        caption_below = self.y
         for index, panel in enumerate(panels):
-            width = max(1, round(height * panel.aspect))
-            self._panel(panel, x, width, height)
+            width = max(1.0, height * panel.aspect)
+            caption_below = max(caption_below, self._panel(panel, x, width, height))
             x += width
             if index < len(panels) - 1:
-                if arrow is not None:
-                    offset = (ARROW_PX - arrow.width) / 2
-                    self.paste(arrow, x + offset, self.y + height / 2 - arrow.height / 2)
+                if sign is not None:
+                    middle = self.y + height / 2 - sign.height / 2
+                    self.paste(sign, x + (SIGN_PX - sign.width) / 2, middle)
                 x += between
-        below = self.y + height + 44
-        left = WIDTH_PX - MARGIN_PX - (x + 2 * GAP_PX)
-        if not beside:
-            self.y = below + 24
-        elif left >= BESIDE_FROM_PX:
-            self.y = max(below, self.blocks(beside, x + 2 * GAP_PX, self.y, left)) + 24
+        below = caption_below
+        if key:
+            below = self._key(key, MARGIN_PX, below + 10, x - MARGIN_PX)
+        if fills:
+            below = self.blocks(beside, MARGIN_PX, below + 32, self.inner_width, between=between)
         else:
-            self.y = self.blocks(beside, MARGIN_PX, below + 20, self.inner_width) + 40
+            x += 2 * GAP_PX
+            left = WIDTH_PX - MARGIN_PX - x
+            below = max(below, self.blocks(beside, x, self.y, left, between=GAP_PX))
+        self.y = below + 40
 
-    def _panel(self, panel: Panel, x: float, width: int, height: int) -> None:
-        picture = Image.fromarray(panel.pixels).resize((width, height), Image.Resampling.LANCZOS)
-        self.paste(picture, x, self.y)
-        shown = wrapped(panel.caption, SMALL, max(width, 60), at_most=1)[0]
-        self.text(x, self.y + height + 12, shown, SMALL, QUIET)
+    def _row_height(
+        self, panels: Sequence[Panel], height_px: int, between: float, *, words: bool
+    ) -> tuple[float, bool]:
+        """Height of a row, and whether it fills the width (so that words go below it)."""
+        aspects = sum(panel.aspect for panel in panels)
+        room = self.inner_width - (len(panels) - 1) * between
+        filling = room / aspects
+        if not words:
+            return min(filling, height_px), True
+        with_words = min(height_px, (room - BESIDE_FROM_PX - 2 * GAP_PX) / aspects)
+        if with_words >= LOWEST_SHARE * height_px:
+            return with_words, False
+        return filling, True
+
+    def _panel(self, panel: Panel, x: float, width: float, height: float) -> float:
+        """Draw one picture and its caption; returns the y below."""
+        left, right = round(x), round(x + width)
+        size = (max(1, right - left), max(1, round(height)))
+        picture = Image.fromarray(panel.pixels).resize(size, Image.Resampling.LANCZOS)
+        self.paste(picture, left, self.y)
+        top = self.y + size[1] + 12
+        return self.paragraph(
+            left, top, max(size[0], 90), panel.caption, SMALL, color=QUIET, at_most=2
+        )
+
+    def _key(self, entries: Sequence[tuple[Color, str]], x: float, y: float, width: float) -> float:
+        """Draw what each colour means, one after the other; returns the y below."""
+        at = x
+        for color, words in entries:
+            needed = 26 + font(SMALL).getlength(legible(words)) + 30
+            if at > x and at + needed - 30 > x + width:
+                at, y = x, y + 30
+            self.draw.rounded_rectangle((at, y + 2, at + 16, y + 16), radius=3, fill=color)
+            self.text(at + 26, y, words, SMALL)
+            at += needed
+        return y + 30
 
     def rule(self) -> None:
         """Draw a thin line across the page."""

@@ -34,7 +34,11 @@ COLORS_AT_MOST = 6
 STRONG, FAIR = 0.7, 0.4
 """Confidence from which a move is called strong or fair."""
 
+TINT_NAMED_FROM = 0.05
+"""Share of the picture from which a tinted surface is named in the key."""
+
 _SWATCH_HEIGHT = 88
+_COMPARED = {">=": "at least", "<=": "at most", ">": "above", "<": "below", "!=": "not"}
 
 
 def name_of(movement_type: str, direction: str | None) -> str:
@@ -80,13 +84,37 @@ def story_blocks(prediction: MovementPrediction) -> list[Block]:
     return blocks
 
 
-def fact_blocks(analysis: SceneAnalysis, *, tinted: bool) -> list[Block]:
-    """Return the scene type, the palette, and the key to the composition drawing."""
-    return [
-        lambda page, x, y, width: _scene(page, x, y, width, analysis),
-        lambda page, x, y, width: _palette(page, x, y, width, analysis),
-        lambda page, x, y, width: _key(page, x, y, width, analysis, tinted=tinted),
-    ]
+def fact_blocks(analysis: SceneAnalysis) -> list[Block]:
+    """Return the scene type, what speaks for it, and the palette."""
+    blocks: list[Block] = [lambda page, x, y, width: _scene(page, x, y, width, analysis)]
+    if analysis.scene_type.evidence:
+        blocks.append(lambda page, x, y, width: _scene_evidence(page, x, y, width, analysis))
+    blocks.append(lambda page, x, y, width: _palette(page, x, y, width, analysis))
+    return blocks
+
+
+def composition_key(analysis: SceneAnalysis, *, tinted: bool) -> list[tuple[Color, str]]:
+    """Return the colours that the composition drawing of ``analysis`` uses, and what they mean."""
+    composition, subject = analysis.composition, analysis.subject
+    space = composition.negative_space
+    entries: list[tuple[Color, str]] = [(overlay.GRID, "Thirds, larger dots where there is more")]
+    if subject.bbox is not None:
+        entries.append((overlay.SUBJECT, f"Subject {subject.strength:.2f}"))
+    if subject.people:
+        entries.append((overlay.PERSON, f"People: {len(subject.people)}"))
+    if composition.horizon is not None:
+        entries.append((overlay.HORIZON, f"Horizon {composition.horizon.strength:.2f}"))
+    if composition.vanishing_point is not None:
+        strength = composition.vanishing_point.strength
+        entries.append((overlay.VANISHING, f"Vanishing point {strength:.2f}"))
+    if max(space.left, space.right, space.top, space.bottom) >= overlay.EMPTY_FROM:
+        entries.append((overlay.EMPTY, "Empty sides"))
+    if tinted:
+        for name, tint in overlay.REGION_TINTS.items():
+            share = getattr(analysis.regions, name).share
+            if share >= TINT_NAMED_FROM:
+                entries.append((tint, f"{name_of(name, None)} {share:.0%}"))
+    return entries
 
 
 def _chip(page: Page, right: float, y: float, words: str) -> None:
@@ -108,7 +136,7 @@ def _evidence(page: Page, x: float, y: float, width: float, camera: Movement) ->
     for item in camera.evidence[:EVIDENCE_AT_MOST]:
         needed = _needed(item)
         room = width - page.draw.textlength(needed, font=font(BODY)) - 20
-        page.paragraph(x, y, room, item.measurement, BODY, color=QUIET, at_most=1)
+        page.paragraph(x, y, room, measured_name(item.measurement), BODY, color=QUIET, at_most=1)
         page.text(x + width, y, needed, BODY, anchor="ra")
         y += 34
     return y
@@ -116,11 +144,26 @@ def _evidence(page: Page, x: float, y: float, width: float, camera: Movement) ->
 
 def _needed(item: MovementEvidence) -> str:
     if item.comparison in ("is_present", "is_absent"):
-        return item.comparison.replace("is_", "")
+        return item.comparison.removeprefix("is_")
+    if item.comparison in ("in", "=="):
+        return _short(item.value)
     threshold = item.threshold
-    if isinstance(threshold, tuple):
-        return f"{_short(item.value)} ({item.comparison} {', '.join(threshold)})"
-    return f"{_short(item.value)} ({item.comparison} {_short(threshold)})"
+    others = ", ".join(threshold) if isinstance(threshold, tuple) else _short(threshold)
+    return f"{_short(item.value)}, {_COMPARED[item.comparison]} {others}"
+
+
+def measured_name(dotted: str) -> str:
+    """``composition.negative_space.right`` as ``Negative space, right``."""
+    *groups, last = dotted.split(".")
+    group = groups[-1] if groups and groups[-1] not in ("composition", "lighting") else None
+    if group is None:
+        said = last
+    elif last in group.split("_"):
+        said = group
+    else:
+        said = f"{group}, {last}"
+    said = said.replace("_", " ")
+    return said[:1].upper() + said[1:]
 
 
 def _short(value: float | str | None) -> str:
@@ -157,6 +200,16 @@ def _scene(page: Page, x: float, y: float, width: float, analysis: SceneAnalysis
     return y
 
 
+def _scene_evidence(page: Page, x: float, y: float, width: float, analysis: SceneAnalysis) -> float:
+    y = page.heading(x, y, "What speaks for it: measured, and its pull")
+    for item in analysis.scene_type.evidence[:EVIDENCE_AT_MOST]:
+        pull = f"{item.value:.2f}   {item.contribution:+.1f}"
+        page.paragraph(x, y, width - 140, measured_name(item.measurement), SMALL, at_most=1)
+        page.text(x + width, y, pull, SMALL, QUIET, anchor="ra")
+        y += 30
+    return y
+
+
 def _palette(page: Page, x: float, y: float, width: float, analysis: SceneAnalysis) -> float:
     y = page.heading(x, y, "Palette")
     colors = analysis.palette.colors[:COLORS_AT_MOST]
@@ -180,33 +233,3 @@ def _palette(page: Page, x: float, y: float, width: float, analysis: SceneAnalys
     )
     summary = f"{light.temperature} light, {light.key} key, contrast {light.contrast:.2f}"
     return page.paragraph(x, y + 6, width, summary[:1].upper() + summary[1:], SMALL)
-
-
-def _key(
-    page: Page, x: float, y: float, width: float, analysis: SceneAnalysis, *, tinted: bool
-) -> float:
-    y = page.heading(x, y, "Key to the composition")
-    composition, subject = analysis.composition, analysis.subject
-    space = composition.negative_space
-    entries: list[tuple[Color, str]] = [(overlay.GRID, "Thirds; dots grow with what lies there")]
-    if subject.bbox is not None:
-        entries.append((overlay.SUBJECT, f"Subject, strength {subject.strength:.2f}"))
-    if subject.people:
-        entries.append((overlay.PERSON, f"People found: {len(subject.people)}"))
-    if composition.horizon is not None:
-        entries.append((overlay.HORIZON, f"Horizon, strength {composition.horizon.strength:.2f}"))
-    if composition.vanishing_point is not None:
-        strength = composition.vanishing_point.strength
-        entries.append((overlay.VANISHING, f"Vanishing point, strength {strength:.2f}"))
-    if max(space.left, space.right, space.top, space.bottom) >= overlay.EMPTY_FROM:
-        entries.append((overlay.EMPTY, "Bars: sides with little detail"))
-    if tinted:
-        for name, tint in overlay.REGION_TINTS.items():
-            share = getattr(analysis.regions, name).share
-            if share >= 0.05:
-                entries.append((tint, f"{name_of(name, None)}, {share:.0%} of the picture"))
-    for color, words in entries:
-        page.draw.rounded_rectangle((x, y + 3, x + 18, y + 17), radius=3, fill=color)
-        page.paragraph(x + 32, y, width - 32, words, SMALL, at_most=1)
-        y += 29
-    return y
