@@ -39,7 +39,7 @@ from animatize_assets.images.exif import (
     valid_orientation,
 )
 from animatize_assets.images.headers import tiff_page_count
-from animatize_assets.images.integrity import check_container, check_jpeg_scans, decode_jpeg
+from animatize_assets.images.integrity import check_container, check_jpeg_scans
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.images.models import ImageFormat
 from animatize_assets.images.samples import read_samples
@@ -123,9 +123,7 @@ def decode_strictly(upload: Upload) -> DecodedImage:
 
     """
     with _refusing(upload.header.format):
-        if upload.header.format == "jpeg":
-            check_jpeg_scans(upload.content, decode_jpeg(upload.content))
-        return _decode(upload.content, upload.header)
+        return _decode(upload.content, upload.header, strictly=True)
 
 
 def load_working_copy(path: Path, long_side_px: int) -> NDArray[np.uint8]:
@@ -146,8 +144,10 @@ def load_working_copy(path: Path, long_side_px: int) -> NDArray[np.uint8]:
         return _decode_reduced(upload.content, upload.header, long_side_px)
 
 
-def _decode(content: bytes, header: UploadHeader) -> DecodedImage:
+def _decode(content: bytes, header: UploadHeader, *, strictly: bool = False) -> DecodedImage:
     opened = _open(content, header)
+    if strictly and header.format == "jpeg":
+        check_jpeg_scans(content, np.asarray(opened.image, np.uint8))
     samples = read_samples(opened.image, content)
     conversion = conversion_for(opened.icc_profile, samples.image.mode)
     rgb = to_srgb(samples.image, conversion)
