@@ -40,7 +40,7 @@ def encode_mp4(
     fps: int,
     comment: str,
 ) -> None:
-    """Write ``frames`` (uint8 height x width x RGB or RGBX) as a playable MP4.
+    """Write ``frames`` (uint8 height x width x RGB) as a playable MP4.
 
     yuv420p in BT.709, limited range, flagged as such; the index stands first, so that a browser
     plays it while loading; no date. The same frames give the same bytes.
@@ -73,9 +73,7 @@ def encode_mp4(
             codec.color_range = _LIMITED
             reformatter = av.video.reformatter.VideoReformatter()
             for index, pixels in enumerate(frames):
-                given = av.VideoFrame.from_numpy_buffer(
-                    pixels, format="rgb24" if pixels.shape[2] == 3 else "rgb0"
-                )
+                given = av.VideoFrame.from_numpy_buffer(pixels, format="rgb24")
                 frame = reformatter.reformat(
                     given,
                     format="yuv420p",

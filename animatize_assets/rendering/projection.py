@@ -9,14 +9,15 @@ A frame pixel at ``x`` (from the frame's centre, px) shows, of a surface of dept
 
 of the image: ``center(d)`` is where the path puts that layer's viewport, ``R`` the roll and ``k``
 image pixels per frame pixel. As ``d`` is itself a function of ``s``, the equation is solved by
-fixed-point iteration. It converges when depth varies slowly enough; :meth:`Projection.shear_px`
+fixed-point iteration. It converges when depth varies slowly enough; :attr:`Projection.drift_px`
 says how slowly, and ``layers`` smooths depth accordingly.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import cos, hypot, radians, sin
+from functools import cached_property
+from math import ceil, cos, floor, hypot, radians, sin
 
 import cv2
 import numpy as np
@@ -37,6 +38,10 @@ SAMPLES = 9
 
 OVERSHOOT_TOLERANCE = 1e-3
 """Share of the longer side by which a layer's viewport may leave the image: rounding of sizes."""
+
+Plane = NDArray[np.float32]
+Box = tuple[int, int, int, int]
+"""``(left, top, right, bottom)`` in whole pixels, right and bottom excluded."""
 
 
 @dataclass(frozen=True)
@@ -61,94 +66,110 @@ class Projection:
                 f"{self.image_height} image by {overshoot:.1f} px. Plan it for this image."
             )
 
-    @property
-    def is_flat(self) -> bool:
-        """Whether all layers move alike, so depth does not matter."""
-        return self.path.parallax == 0 and all(k.dolly == 0 for k in self.path.keyframes)
+    def points(self, t: float, depth: Plane, window: Box) -> tuple[Plane, Plane]:
+        """Return the image points ``(x, y)``, px, that a part of the frame shows at time ``t``.
 
-    def step(self, t: float) -> float:
-        """Image pixels per frame pixel at time ``t``, at depth 0."""
-        return self._step(sample(self.path, t))
-
-    def _step(self, keyframe: Keyframe) -> float:
-        _, _, w, h = viewport(self.path, keyframe, self.image_width, self.image_height)
-        return min(w / self.width, h / self.height)
-
-    def points(
-        self, t: float, depth: NDArray[np.float32] | float
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return ``(x, y)`` in image pixels for every pixel of the frame at time ``t``.
-
-        ``depth``: depth of the surface at each point of the image, rows x columns of any size, or
-        one number. Both results are float32, height x width; pixel edges are at whole numbers.
+        ``depth``: of the surface at each point of the image, rows x columns of any size.
+        ``window``: the part of the frame. The result is a grid of nodes, to be made a map of pixels
+        by :func:`refined`. Edges of pixels are at whole numbers.
         """
         keyframe = sample(self.path, t)
-        rays = self._rays(keyframe)
-        d: NDArray[np.float32] | np.float32
-        if isinstance(depth, float):
-            d = np.float32(depth)
-            x, y = self._seen(keyframe, rays, d)
-        else:
-            d = np.float32(depth.mean())
-            columns, rows = depth.shape[1] / self.image_width, depth.shape[0] / self.image_height
-            for _ in range(ITERATIONS):
-                x, y = self._seen(keyframe, rays, d)
-                d = np.asarray(
-                    cv2.remap(
-                        depth,
-                        x * columns - 0.5,
-                        y * rows - 0.5,
-                        cv2.INTER_LINEAR,
-                        borderMode=cv2.BORDER_REPLICATE,
-                    ),
-                    np.float32,
-                )
-            x, y = self._seen(keyframe, rays, d)
-        return self._refined(x), self._refined(y)
+        rays = self._rays(keyframe, window)
+        x, y = self._seen(keyframe, rays, np.float32(depth.mean()))
+        if self.drift_px == 0:
+            return x, y
+        columns, rows = depth.shape[1] / self.image_width, depth.shape[0] / self.image_height
+        for _ in range(ITERATIONS):
+            here = cv2.remap(
+                depth,
+                x * np.float32(columns) - np.float32(0.5),
+                y * np.float32(rows) - np.float32(0.5),
+                cv2.INTER_LINEAR,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            x, y = self._seen(keyframe, rays, np.asarray(here, np.float32))
+        return x, y
 
-    def shear_px(self) -> float:
-        """How far, in image pixels, depth 0 and depth 1 drift apart at most during the path."""
+    def window_of(self, t: float, box: tuple[float, float, float, float]) -> Box:
+        """Return the part of the frame in which ``box`` of the image, px, can be seen at ``t``.
+
+        Whatever depth it has; empty when it cannot be seen.
+        """
+        keyframe = sample(self.path, t)
+        angle, step = radians(keyframe.roll), self._step(keyframe)
+        xs, ys = [], []
+        for depth in (0.0, 1.0):
+            cx, cy = self._center(keyframe, depth)
+            scale = (1 + keyframe.dolly * depth) / step
+            for x, y in ((x, y) for x in box[::2] for y in box[1::2]):
+                xs.append(scale * (cos(angle) * (x - cx) + sin(angle) * (y - cy)))
+                ys.append(scale * (cos(angle) * (y - cy) - sin(angle) * (x - cx)))
+        half_w, half_h = self.width / 2, self.height / 2
+        return (
+            max(0, floor(min(xs) + half_w)),
+            max(0, floor(min(ys) + half_h)),
+            min(self.width, ceil(max(xs) + half_w)),
+            min(self.height, ceil(max(ys) + half_h)),
+        )
+
+    @cached_property
+    def drift_px(self) -> float:
+        """How far, in image pixels, depth 0 and depth 1 move apart at most; 0 on a flat path."""
         worst = 0.0
-        for i in range(SAMPLES):
-            keyframe = sample(self.path, i / (SAMPLES - 1))
+        for keyframe in self._sampled:
             (fx, fy), (nx, ny) = self._center(keyframe, 0.0), self._center(keyframe, 1.0)
             corner = self._step(keyframe) * hypot(self.width, self.height) / 2
-            magnified = corner * abs(keyframe.dolly) / (1 + max(0.0, keyframe.dolly))
-            worst = max(worst, hypot(nx - fx, ny - fy) + magnified)
+            worst = max(worst, hypot(nx - fx, ny - fy) + corner * abs(keyframe.dolly))
         return worst
 
-    def extent(self) -> tuple[float, float, float, float]:
-        """Return ``(x0, y0, x1, y1)``: the part of the image, px, that the path ever shows."""
+    @cached_property
+    def steps(self) -> tuple[float, float]:
+        """Smallest and largest number of image pixels per frame pixel, at depth 0."""
+        steps = [self._step(keyframe) for keyframe in self._sampled]
+        return min(steps), max(steps)
+
+    @cached_property
+    def extent(self) -> Box:
+        """The part of the image, px, that the path ever shows, and 2 px around it."""
         boxes = []
-        for i in range(SAMPLES):
-            keyframe = sample(self.path, i / (SAMPLES - 1))
+        for keyframe in self._sampled:
             step = self._step(keyframe)
             w, h = step * self.width, step * self.height
             tilted = abs(sin(radians(keyframe.roll)))
-            half_w, half_h = (w + h * tilted) / 2, (h + w * tilted) / 2
+            half_w, half_h = (w + h * tilted) / 2 + 2, (h + w * tilted) / 2 + 2
             for depth in (0.0, 1.0):
                 cx, cy = self._center(keyframe, depth)
                 boxes.append((cx - half_w, cy - half_h, cx + half_w, cy + half_h))
         x0, y0, x1, y1 = zip(*boxes, strict=True)
         return (
-            max(0.0, min(x0)),
-            max(0.0, min(y0)),
-            min(float(self.image_width), max(x1)),
-            min(float(self.image_height), max(y1)),
+            max(0, floor(min(x0))),
+            max(0, floor(min(y0))),
+            min(self.image_width, ceil(max(x1))),
+            min(self.image_height, ceil(max(y1))),
         )
+
+    @cached_property
+    def _sampled(self) -> list[Keyframe]:
+        between = [sample(self.path, i / (SAMPLES - 1)) for i in range(SAMPLES)]
+        return [*between, *self.path.keyframes]
+
+    def _step(self, keyframe: Keyframe) -> float:
+        _, _, w, h = viewport(self.path, keyframe, self.image_width, self.image_height)
+        return min(w / self.width, h / self.height)
 
     def _center(self, keyframe: Keyframe, depth: float) -> tuple[float, float]:
         return layer_center(self.path, keyframe, depth, self.image_width, self.image_height)
 
-    def _rays(self, keyframe: Keyframe) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _rays(self, keyframe: Keyframe, window: Box) -> tuple[Plane, Plane]:
         """Displacement from the viewport's centre, image px at depth 0, at each grid node.
 
-        Nodes are at the centres of cells; one cell is added on every side, so that the frame lies
+        Nodes are at the centres of cells; one cell is added on every side, so that the window lies
         between nodes everywhere.
         """
-        columns, rows = -(-self.width // CELL_PX) + 2, -(-self.height // CELL_PX) + 2
-        x = (np.arange(columns) - 0.5) * CELL_PX - self.width / 2
-        y = (np.arange(rows) - 0.5) * CELL_PX - self.height / 2
+        left, top, right, bottom = window
+        columns, rows = -(-(right - left) // CELL_PX) + 2, -(-(bottom - top) // CELL_PX) + 2
+        x = (np.arange(columns) - 0.5) * CELL_PX + left - self.width / 2
+        y = (np.arange(rows) - 0.5) * CELL_PX + top - self.height / 2
         step, angle = self._step(keyframe), radians(keyframe.roll)
         along, across = step * cos(angle), step * sin(angle)
         u = along * x[None, :] - across * y[:, None]
@@ -156,21 +177,23 @@ class Projection:
         return u.astype(np.float32), v.astype(np.float32)
 
     def _seen(
-        self,
-        keyframe: Keyframe,
-        rays: tuple[NDArray[np.float32], NDArray[np.float32]],
-        d: NDArray[np.float32] | np.float32,
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        self, keyframe: Keyframe, rays: tuple[Plane, Plane], d: Plane | np.float32
+    ) -> tuple[Plane, Plane]:
         """Points at which ``rays`` meet a surface whose depth there is ``d``."""
-        u, v = rays
         far, near = self._center(keyframe, 0.0), self._center(keyframe, 1.0)
         shrunk = 1 / (1 + np.float32(keyframe.dolly) * d)
-        x = u * shrunk + d * np.float32(near[0] - far[0]) + np.float32(far[0])
-        y = v * shrunk + d * np.float32(near[1] - far[1]) + np.float32(far[1])
+        x = rays[0] * shrunk + d * np.float32(near[0] - far[0]) + np.float32(far[0])
+        y = rays[1] * shrunk + d * np.float32(near[1] - far[1]) + np.float32(far[1])
         return x, y
 
-    def _refined(self, nodes: NDArray[np.float32]) -> NDArray[np.float32]:
-        size = (nodes.shape[1] * CELL_PX, nodes.shape[0] * CELL_PX)
-        full = cv2.resize(nodes, size, interpolation=cv2.INTER_LINEAR)
-        inner = full[CELL_PX : CELL_PX + self.height, CELL_PX : CELL_PX + self.width]
-        return np.asarray(inner, np.float32)
+
+def refined(nodes: Plane, window: Box) -> Plane:
+    """Return grid ``nodes`` of ``window`` as a plane of its pixels, rows x columns."""
+    left, top, right, bottom = window
+    full = cv2.resize(
+        nodes,
+        (nodes.shape[1] * CELL_PX, nodes.shape[0] * CELL_PX),
+        interpolation=cv2.INTER_LINEAR,
+    )
+    inner = full[CELL_PX : CELL_PX + bottom - top, CELL_PX : CELL_PX + right - left]
+    return np.asarray(inner, np.float32)
