@@ -5,10 +5,10 @@ it to pixels (``generation.local``), or where a style leads (data in ``templates
 
 Each value is in -1..1 and is a share of the way to an extreme, 0 = leave as it is:
 
-``temperature``  -1 as cool as it gets, 1 as warm
-``contrast``     -1 flat, 1 as hard as it gets
-``saturation``   -1 black and white, 1 as colourful as it gets
-``brightness``   -1 black, 1 white
+``temperature``  -1 as cool as a grade goes, 1 as warm
+``contrast``     -1 as flat, 1 as hard
+``saturation``   -1 black and white, 1 as colourful
+``brightness``   -1 as dark, 1 as bright
 
 A style names a target in the unit of the measurement, so a picture that looks like the style
 already is left alone: with measurement m, target t and strength s,

@@ -32,6 +32,7 @@ PERSON: Color = (255, 240, 200)
 HORIZON: Color = (84, 214, 255)
 VANISHING: Color = (255, 96, 128)
 EMPTY: Color = (176, 140, 255)
+LINES: Color = (160, 235, 120)
 REGION_TINTS: dict[str, Color] = {
     "sky": (70, 150, 255),
     "vegetation": (70, 200, 90),
@@ -49,6 +50,8 @@ EMPTY_FROM = 0.6
 
 TINT_OPACITY = 0.28
 
+DIRECTIONS_AT_MOST = 3
+
 
 def draw_composition(
     pixels: NDArray[np.uint8],
@@ -58,9 +61,10 @@ def draw_composition(
     """Draw the measured composition over ``pixels`` (rows x columns x RGB).
 
     Thirds with the energy at their power points (white), the subject's box (amber), people
-    (cream), the horizon (cyan), the vanishing point with the rays that meet there (rose), empty
-    sides (violet bars), and with ``regions`` (uint8, bit i = ``REGION_NAMES[i]``, any size) a
-    tint for each kind of surface. The long side of the result is at most 1280 px.
+    (cream), the horizon (cyan), the vanishing point with the rays that meet there (rose), the
+    main directions of lines (green, in a dial), empty sides (violet bars), and with ``regions``
+    (uint8 of any size, bit i = ``REGION_NAMES[i]``) a tint for each kind of surface. The long
+    side of the result is at most 1280 px.
     """
     base = reduce_to(pixels, LONG_SIDE_PX).astype(np.float32) * DIMMED
     if regions is not None:
@@ -73,6 +77,7 @@ def draw_composition(
     _draw_empty_sides(pen, analysis)
     _draw_horizon(pen, analysis)
     _draw_vanishing_point(pen, analysis)
+    _draw_directions(pen, analysis)
     for person in analysis.subject.people:
         pen.box(person.bbox, PERSON, 0.8)
     if analysis.subject.bbox is not None:
@@ -96,7 +101,7 @@ class _Pen:
     def __init__(self, layer: Image.Image) -> None:
         self._draw = ImageDraw.Draw(layer)
         self.width, self.height = layer.size
-        self.unit = max(layer.size) / 400
+        self.unit = max(layer.size) / 360
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         return x * (self.width - 1), y * (self.height - 1)
@@ -191,6 +196,22 @@ def _draw_horizon(pen: _Pen, analysis: SceneAnalysis) -> None:
     x, y = pen.at(0.5, horizon.y)
     rise = tan(radians(horizon.angle_deg)) * x
     pen.line((0, y + rise), (2 * x, y - rise), HORIZON, 1.6)
+
+
+def _draw_directions(pen: _Pen, analysis: SceneAnalysis) -> None:
+    """Draw a dial in the lower left corner: each direction is as long as it is strong."""
+    lines = analysis.composition.lines[:DIRECTIONS_AT_MOST]
+    if not lines:
+        return
+    radius = 9.0
+    reach = radius * pen.unit
+    x, y = 14 * pen.unit, pen.height - 14 * pen.unit
+    pen.ring((x, y), radius + 2, (24, 26, 30))
+    strongest = max(line.strength for line in lines)
+    for line in lines:
+        length = reach * (0.35 + 0.65 * line.strength / strongest if strongest else 1.0)
+        dx, dy = cos(radians(line.angle_deg)) * length, -sin(radians(line.angle_deg)) * length
+        pen.line((x - dx, y - dy), (x + dx, y + dy), LINES, 1.4)
 
 
 def _draw_vanishing_point(pen: _Pen, analysis: SceneAnalysis) -> None:

@@ -107,6 +107,8 @@ def composition_key(analysis: SceneAnalysis, *, tinted: bool) -> list[tuple[Colo
     if composition.vanishing_point is not None:
         strength = composition.vanishing_point.strength
         entries.append((overlay.VANISHING, f"Vanishing point {strength:.2f}"))
+    if composition.lines:
+        entries.append((overlay.LINES, "Main directions"))
     if max(space.left, space.right, space.top, space.bottom) >= overlay.EMPTY_FROM:
         entries.append((overlay.EMPTY, "Empty sides"))
     if tinted:

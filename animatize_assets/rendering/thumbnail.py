@@ -38,16 +38,36 @@ def encode_thumbnail(pixels: NDArray[np.uint8], *, long_side_px: int, max_bytes:
     side = min(long_side_px, max(pixels.shape[:2]))
     smallest = min(SMALLEST_SIDE_PX, side)
     while side >= smallest:
-        reduced = Image.fromarray(reduce_to(pixels, side))
-        for quality in QUALITIES:
-            buffer = io.BytesIO()
-            reduced.save(buffer, "WEBP", quality=quality, method=4)
-            if buffer.tell() <= max_bytes:
-                return buffer.getvalue()
+        encoded = _best_within(Image.fromarray(reduce_to(pixels, side)), max_bytes)
+        if encoded is not None:
+            return encoded
         side = int(side * SHRINK)
     raise RenderingFailed(
         f"No preview of {smallest} px or more fits in {max_bytes} bytes: allow more bytes."
     )
+
+
+def _best_within(picture: Image.Image, max_bytes: int) -> bytes | None:
+    """Return the best quality that fits, by bisection; None when the lowest does not."""
+    content = _encoded(picture, QUALITIES[0])
+    if len(content) <= max_bytes:
+        return content
+    best = None
+    low, high = 1, len(QUALITIES) - 1
+    while low <= high:
+        middle = (low + high) // 2
+        content = _encoded(picture, QUALITIES[middle])
+        if len(content) <= max_bytes:
+            best, high = content, middle - 1
+        else:
+            low = middle + 1
+    return best
+
+
+def _encoded(picture: Image.Image, quality: int) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", quality=quality, method=4)
+    return buffer.getvalue()
 
 
 def reduce_to(pixels: NDArray[np.uint8], long_side_px: int) -> NDArray[np.uint8]:
