@@ -1,0 +1,186 @@
+"""The six assets of an image, as one subsettable step.
+
+Belongs here: what the assets are called, what they depend on, and going through a run's images.
+Does not belong here: what a stage does (``pipeline``), what a person sees of it (``metadata``).
+
+Why one step that logs its materializations by hand, instead of six: a step over a range of
+partitions succeeds or fails as a whole, so an image that fails would cost the others of its run
+(docs/decisions). Here each stage of each image is recorded the moment it is done, and one
+failure at the end lists the images that did not make it. ``Output`` is never used, so the tags
+from which Dagster tells staleness are set here too.
+See https://docs.dagster.io/guides/build/assets.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import dagster as dg
+from pydantic import Field
+
+from animatize_assets.defs.checks import CHECK_SPECS, Ledger
+from animatize_assets.defs.metadata import materialization_metadata, version_tags
+from animatize_assets.defs.partitions import images
+from animatize_assets.defs.resources import WorkshopResource
+from animatize_assets.pipeline.request import PipelineRequest
+from animatize_assets.pipeline.stages import NEEDS, STAGES, StageOutcome, run_stages
+from animatize_assets.pipeline.versions import code_versions
+from animatize_assets.pipeline.workshop import Workshop
+
+GROUP = "animatize"
+OWNERS = ["team:animatize"]
+IMAGE_RECORDS = "image_records"
+"""Key of the IO manager through which other assets load what these six made."""
+
+FAILED_IMAGES = "failed_images"
+"""Metadata of the step's failure: image key -> {asset, code, reason}."""
+
+_DESCRIPTIONS = {
+    "source_image": "An accepted upload: upright 8-bit sRGB, named by its content.",
+    "scene_analysis": "What is measured in the image: composition, depth, subject, palette, "
+    "lighting, regions, scene type, aesthetics. No prose.",
+    "movement_prediction": "What should move and why: ranked movements with evidence, and the "
+    "camera path of the best one.",
+    "motion_prompt": "Text for a target model that describes the camera path.",
+    "generated_picture": "The picture that a provider made; 'local' renders the end of the shot.",
+    "animatic_clip": "A playable H.264 clip of the camera path over the image's depth layers.",
+}
+_KINDS = {
+    "source_image": {"python", "image"},
+    "scene_analysis": {"python", "opencv"},
+    "movement_prediction": {"python", "yaml"},
+    "motion_prompt": {"python", "text"},
+    "generated_picture": {"python", "image"},
+    "animatic_clip": {"python", "ffmpeg"},
+}
+
+
+class PipelineConfig(dg.Config):
+    """What is asked of a run: the fields of ``PipelineRequest``, one for one."""
+
+    provider: str = Field(default="local", description="Who makes the picture.")
+    target: str = Field(default="generic", description="Model that the prompt is for.")
+    style: str = Field(default="cinematic", description="Style of the prompt.")
+    size: list[int] | None = Field(
+        default=None, description="[width, height] of picture and clip, px; default: the image's."
+    )
+    grade: bool = Field(default=True, description="Apply light and colour of the prompt.")
+    seed: int = Field(default=0, description="Of everything random in a provider.")
+
+    def request(self) -> PipelineRequest:
+        """Check and convert."""
+        return PipelineRequest.model_validate(self.model_dump())
+
+
+def asset_specs(versions: Mapping[str, str]) -> list[dg.AssetSpec]:
+    """Declare the assets, each with its stage's code version."""
+    return [
+        dg.AssetSpec(
+            stage,
+            deps=NEEDS[stage],
+            description=_DESCRIPTIONS[stage],
+            group_name=GROUP,
+            owners=OWNERS,
+            kinds=_KINDS[stage],
+            code_version=versions[stage],
+            skippable=True,
+            metadata={"dagster/io_manager_key": IMAGE_RECORDS},
+        )
+        for stage in STAGES
+    ]
+
+
+def build_image_pipeline(versions: Mapping[str, str] | None = None) -> dg.AssetsDefinition:
+    """Make the step; ``versions`` are the code versions, by default those of the code."""
+
+    @dg.multi_asset(
+        name="image_pipeline",
+        specs=asset_specs(versions or code_versions()),
+        check_specs=CHECK_SPECS,
+        partitions_def=images,
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        can_subset=True,
+    )
+    def image_pipeline(
+        context: dg.AssetExecutionContext, config: PipelineConfig, workshop: WorkshopResource
+    ) -> Iterator[dg.AssetCheckResult]:
+        request = config.request()
+        bench = workshop.open()
+        selected = [key.to_user_string() for key in context.selected_asset_keys]
+        ledger = Ledger(bench.artifacts, request)
+        failed: dict[str, dict[str, str]] = {}
+        for image_key in context.partition_keys:
+            pointers = _Pointers(context.instance, image_key)
+            for outcome in run_stages(bench, image_key, request, selected):
+                ledger.note(outcome)
+                if outcome.is_complete:
+                    context.log_event(_materialization(bench, outcome, pointers))
+                elif outcome.status == "failed":
+                    failed.setdefault(image_key, _why(outcome))
+                    _report(context, outcome)
+        yield from ledger.results(context.selected_asset_check_keys)
+        if failed:
+            raise dg.Failure(
+                description=_summary(failed, len(context.partition_keys)),
+                metadata={FAILED_IMAGES: dg.MetadataValue.json(failed)},
+                allow_retries=False,
+            )
+
+    return image_pipeline
+
+
+class _Pointers:
+    """Storage ids of the inputs' materializations of one image, asked for when needed.
+
+    Dagster finds out with them whether an input changed since.
+    """
+
+    def __init__(self, instance: dg.DagsterInstance, image_key: str) -> None:
+        self._instance = instance
+        self._image_key = image_key
+        self._known: dict[str, int] = {}
+
+    def of(self, stages: Mapping[str, str]) -> Mapping[str, int]:
+        """Stage -> storage id of its latest materialization."""
+        for stage in stages:
+            if stage not in self._known:
+                found = self._instance.get_latest_storage_id_by_partition(
+                    dg.AssetKey(stage),
+                    dg.DagsterEventType.ASSET_MATERIALIZATION,
+                    {self._image_key},
+                )
+                if self._image_key in found:
+                    self._known[stage] = found[self._image_key]
+        return self._known
+
+
+def _materialization(
+    workshop: Workshop, outcome: StageOutcome, pointers: _Pointers
+) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        asset_key=outcome.stage,
+        partition=outcome.image_key,
+        metadata=materialization_metadata(outcome, workshop.artifacts),
+        tags=version_tags(outcome, pointers.of(outcome.inputs)),
+    )
+
+
+def _why(outcome: StageOutcome) -> dict[str, str]:
+    error = outcome.error
+    return {
+        "asset": outcome.stage,
+        "code": error.code if error else "unknown",
+        "reason": error.reason if error else "",
+    }
+
+
+def _report(context: dg.AssetExecutionContext, outcome: StageOutcome) -> None:
+    why = _why(outcome)
+    context.log.error(
+        "%s: %s failed (%s): %s", outcome.image_key, why["asset"], why["code"], why["reason"]
+    )
+    if outcome.error and outcome.error.traceback:
+        context.log.error("%s", outcome.error.traceback)
+
+
+def _summary(failed: Mapping[str, Mapping[str, str]], total: int) -> str:
+    lines = [f"{key}: {why['asset']}: {why['reason']}" for key, why in failed.items()]
+    return f"{len(failed)} of {total} images failed; the others are complete.\n" + "\n".join(lines)

@@ -1,0 +1,38 @@
+"""Joins the parts of the Dagster layer into one ``Definitions``.
+
+Belongs here: joining lists. Does not belong here: any definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from animatize_assets.defs.assets import IMAGE_RECORDS, build_image_pipeline
+from animatize_assets.defs.io import ImageRecordIOManager
+from animatize_assets.defs.jobs import default_jobs
+from animatize_assets.defs.resources import default_resources
+from animatize_assets.defs.sensors import default_sensors
+
+
+def build_definitions(
+    resource_overrides: Mapping[str, Any] | None = None,
+    *,
+    code_versions: Mapping[str, str] | None = None,
+) -> dg.Definitions:
+    """Build the code location; a test gives other resources or code versions.
+
+    ``resource_overrides``: by key (``stores``, ``scene_models``, ``picture_providers``,
+    ``workshop``, ``image_records``); what is built from an overridden one is built from it too.
+    """
+    resources = default_resources(resource_overrides)
+    resources.setdefault(IMAGE_RECORDS, ImageRecordIOManager(stores=resources["stores"]))
+    return dg.Definitions(
+        assets=[build_image_pipeline(code_versions)],
+        jobs=default_jobs,
+        sensors=default_sensors,
+        resources=resources,
+        executor=dg.in_process_executor,
+    )

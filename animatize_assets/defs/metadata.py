@@ -1,0 +1,155 @@
+"""What a person sees of one finished stage without opening a file.
+
+Belongs here: choosing and phrasing metadata, and the tags from which Dagster tells staleness.
+Does not belong here: measuring anything. Everything that is stored here stays in the event log
+for ever, so pictures are thumbnails and long texts are cut.
+See https://docs.dagster.io/guides/build/assets/metadata-and-tags.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from animatize_assets.animatic.models import ClipRecord
+from animatize_assets.errors import StorageFailed
+from animatize_assets.generation.models import PictureRecord
+from animatize_assets.images.artifacts import ArtifactStore
+from animatize_assets.images.models import ImageRecord
+from animatize_assets.movement.models import MovementPrediction
+from animatize_assets.pipeline.making import THUMBNAIL
+from animatize_assets.pipeline.stages import StageOutcome
+from animatize_assets.prompts.models import MotionPrompt
+from animatize_assets.scene.models import SceneAnalysis
+
+CODE_VERSION_TAG = "dagster/code_version"
+DATA_VERSION_TAG = "dagster/data_version"
+INPUT_DATA_VERSION_TAG = "dagster/input_data_version/"
+INPUT_EVENT_POINTER_TAG = "dagster/input_event_pointer/"
+"""Tags that Dagster itself sets on the output of an asset (_core/definitions/data_version.py);
+a materialization that is logged by hand must carry them to take part in staleness."""
+
+
+def version_tags(outcome: StageOutcome, pointers: Mapping[str, int]) -> dict[str, str]:
+    """Code version, data version and those of the inputs.
+
+    ``pointers``: input stage -> storage id of its materialization that was used.
+    """
+    tags = {CODE_VERSION_TAG: outcome.code_version}
+    if outcome.data_version is not None:
+        tags[DATA_VERSION_TAG] = outcome.data_version
+    for stage, data_version in outcome.inputs.items():
+        tags[INPUT_DATA_VERSION_TAG + stage] = data_version
+        if stage in pointers:
+            tags[INPUT_EVENT_POINTER_TAG + stage] = str(pointers[stage])
+    return tags
+
+
+def materialization_metadata(outcome: StageOutcome, artifacts: ArtifactStore) -> dict[str, Any]:
+    """Describe a stage that has a result."""
+    shown: dict[str, Any] = {
+        "seconds": round(outcome.seconds, 4),
+        "reused": outcome.status == "reused",
+    }
+    if outcome.phases:
+        shown["phases"] = {name: round(seconds, 4) for name, seconds in outcome.phases.items()}
+    shown.update(_DESCRIBED[outcome.stage](outcome.record, artifacts))
+    if (thumbnail := _thumbnail(outcome, artifacts)) is not None:
+        shown["preview"] = thumbnail
+    return shown
+
+
+def _thumbnail(outcome: StageOutcome, artifacts: ArtifactStore) -> dg.MarkdownMetadataValue | None:
+    place = f"artifacts/{outcome.stage}/{outcome.image_key}/{outcome.fingerprint}/{THUMBNAIL}"
+    try:
+        content = artifacts.upath(place).read_bytes()
+    except FileNotFoundError:
+        return None  # stages without pixels have none
+    except OSError as error:
+        raise StorageFailed(f"The preview {place} cannot be read: {error}.") from error
+    data = base64.b64encode(content).decode()
+    return dg.MetadataValue.md(f"![{outcome.stage}](data:image/webp;base64,{data})")
+
+
+def _link(artifacts: ArtifactStore, relative: str) -> dg.PathMetadataValue:
+    return dg.MetadataValue.path(str(artifacts.upath(relative)))
+
+
+def _image(record: ImageRecord, artifacts: ArtifactStore) -> dict[str, Any]:
+    return {
+        "name": record.original_name,
+        "size": f"{record.width}x{record.height} px",
+        "format": record.format,
+        "file": _link(artifacts, record.original_path),
+    }
+
+
+def _scene(record: SceneAnalysis, _: ArtifactStore) -> dict[str, Any]:
+    kind = record.scene_type
+    return {
+        "scene": f"{kind.type} ({kind.score:.2f})",
+        "confidence": record.confidence,
+        "regions": {name: region.share for name, region in record.regions if region.share >= 0.01},
+    }
+
+
+def _prediction(record: MovementPrediction, _: ArtifactStore) -> dict[str, Any]:
+    top = record.camera
+    others = [m for m in record.movements if m is not top]
+    shown: dict[str, Any] = {
+        "camera": " ".join(filter(None, [top.type, top.direction])),
+        "confidence": top.confidence,
+        "justification": top.justification,
+    }
+    if others:
+        shown["also"] = dg.MetadataValue.md(
+            "\n".join(f"- {m.category}: {m.type}. {m.justification}" for m in others[:2])
+        )
+    return shown
+
+
+def _prompt(record: MotionPrompt, _: ArtifactStore) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "prompt": record.positive,
+        "target": record.target,
+        "length": f"{record.length} of {record.length_limit} {record.length_unit}",
+    }
+    if record.negative:
+        shown["negative"] = record.negative
+    return shown
+
+
+def _picture(record: PictureRecord, artifacts: ArtifactStore) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "provider": record.provider,
+        "model": record.model,
+        "attempts": ", ".join(
+            f"{a.provider} {a.outcome} in {a.seconds:.2f} s" for a in record.attempts
+        ),
+        "size": f"{record.width}x{record.height} px",
+        "file": _link(artifacts, record.path),
+    }
+    if record.cost_usd is not None:
+        shown["cost_usd"] = float(record.cost_usd)
+    return shown
+
+
+def _clip(record: ClipRecord, artifacts: ArtifactStore) -> dict[str, Any]:
+    return {
+        "clip": f"{record.width}x{record.height} px, {record.duration_s:g} s at {record.fps} fps",
+        "file": _link(artifacts, record.path),
+        "animation": _link(artifacts, record.preview_path),
+    }
+
+
+_DESCRIBED: dict[str, Callable[[Any, ArtifactStore], dict[str, Any]]] = {
+    "source_image": _image,
+    "scene_analysis": _scene,
+    "movement_prediction": _prediction,
+    "motion_prompt": _prompt,
+    "generated_picture": _picture,
+    "animatic_clip": _clip,
+}

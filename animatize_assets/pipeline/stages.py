@@ -1,0 +1,255 @@
+"""The six stages of one image: in which order, what each needs, and when it is already done.
+
+A stage's *fingerprint* is the hash of everything that determines its result: the version of its
+code, the data versions of its inputs, the fields of the request that it reads. Finished work is
+stored under its fingerprint and found again there, so nothing is ever made twice. A *data
+version* tells whether a result differs for whoever builds on it: a prediction that other rules
+give again has the same one, and nothing after it is made again.
+
+Belongs here: the order of work and what becomes of a failure. Does not belong here: what a stage
+does (``making``), Dagster.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import perf_counter
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from animatize_assets.errors import AnimatizeError, StorageFailed
+from animatize_assets.pipeline.opened import OpenedImage
+from animatize_assets.pipeline.request import PipelineRequest
+from animatize_assets.records import Record
+from animatize_assets.telemetry.phases import PhaseTimer
+
+if TYPE_CHECKING:
+    from animatize_assets.images.artifacts import Draft
+    from animatize_assets.pipeline.workshop import Workshop
+
+STAGES: tuple[str, ...] = (
+    "source_image",
+    "scene_analysis",
+    "movement_prediction",
+    "motion_prompt",
+    "generated_picture",
+    "animatic_clip",
+)
+"""Every stage, upstream before downstream."""
+
+NEEDS: dict[str, tuple[str, ...]] = {
+    "source_image": (),
+    "scene_analysis": ("source_image",),
+    "movement_prediction": ("scene_analysis",),
+    "motion_prompt": ("scene_analysis", "movement_prediction"),
+    "generated_picture": (
+        "source_image",
+        "scene_analysis",
+        "movement_prediction",
+        "motion_prompt",
+    ),
+    "animatic_clip": ("source_image", "scene_analysis", "movement_prediction"),
+}
+"""Stage -> what it is made from. A clip never waits for a prompt or a paid picture."""
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A result that another stage can build on."""
+
+    record: Record
+    fingerprint: str
+    data_version: str
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one stage works with."""
+
+    workshop: Workshop
+    image_key: str
+    request: PipelineRequest
+    inputs: Mapping[str, Finished]
+    opened: OpenedImage
+    phases: PhaseTimer = field(default_factory=PhaseTimer)
+
+    def input(self, stage: str, record_type: type[R]) -> R:
+        """Return the record of an input.
+
+        Raises:
+            StorageFailed: what is stored under that stage is of another type.
+
+        """
+        record = self.inputs[stage].record
+        if not isinstance(record, record_type):
+            raise StorageFailed(
+                f"The stored {stage} of {self.image_key} is a {type(record).__name__}, "
+                f"not a {record_type.__name__}; make it again."
+            )
+        return record
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How one stage is made."""
+
+    record_type: type[Record]
+    determinants: Callable[[Work], Mapping[str, object]]
+    """Everything beside the code version that determines the result, as JSON."""
+    make: Callable[[Work, Draft], Record]
+    """Make the result; files go where the draft says."""
+    data_version: Callable[[Record, str], str]
+    """From the record and its fingerprint."""
+
+
+@dataclass(frozen=True)
+class StageError:
+    """Why a stage has no result: a stable code and one sentence."""
+
+    code: str
+    reason: str
+    error_type: str
+    traceback: str | None = None
+    """Only of an exception that nobody expected."""
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What became of one stage of one image."""
+
+    stage: str
+    image_key: str
+    status: Literal["done", "reused", "failed", "skipped"]
+    seconds: float
+    code_version: str
+    record: Record | None = None
+    fingerprint: str | None = None
+    data_version: str | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Stage -> data version that the result was made from."""
+    phases: Mapping[str, float] = field(default_factory=dict)
+    """Seconds per phase; empty when nothing was made."""
+    error: StageError | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there is a result, new or found."""
+        return self.record is not None
+
+
+def run_stages(
+    workshop: Workshop,
+    image_key: str,
+    request: PipelineRequest,
+    stages: Sequence[str] = STAGES,
+) -> Iterator[StageOutcome]:
+    """Bring ``stages`` of one image to completion, one after the other, and tell each outcome.
+
+    A stage that fails costs only those that need it: they are ``skipped``, the rest goes on. An
+    input that is not among ``stages`` is taken as it is stored. Every ordinary exception ends
+    here, as that stage's failure; interrupts pass.
+    """
+    opened = OpenedImage(workshop, image_key)
+    finished: dict[str, Finished] = {}
+    broken: set[str] = set()
+    for stage in STAGES:
+        if stage not in stages:
+            continue
+        started = perf_counter()
+        work = Work(workshop, image_key, request, finished, opened)
+        version = workshop.code_versions[stage]
+        if missing := [need for need in NEEDS[stage] if need in broken]:
+            broken.add(stage)
+            yield StageOutcome(
+                stage=stage,
+                image_key=image_key,
+                status="skipped",
+                seconds=0.0,
+                code_version=version,
+                error=StageError(
+                    "input_failed", f"Not made, because {missing[0]} failed.", "StageError"
+                ),
+            )
+            continue
+        try:
+            _collect_inputs(work, stage, finished)
+            result, is_new = _found_or_made(work, stage, version)
+        except Exception as error:  # noqa: BLE001  # one image's failure must not cost the others
+            broken.add(stage)
+            yield StageOutcome(
+                stage=stage,
+                image_key=image_key,
+                status="failed",
+                seconds=perf_counter() - started,
+                code_version=version,
+                phases=work.phases.seconds,
+                error=_told(error),
+            )
+            continue
+        finished[stage] = result
+        yield StageOutcome(
+            stage=stage,
+            image_key=image_key,
+            status="done" if is_new else "reused",
+            seconds=perf_counter() - started,
+            code_version=version,
+            record=result.record,
+            fingerprint=result.fingerprint,
+            data_version=result.data_version,
+            inputs={need: finished[need].data_version for need in NEEDS[stage]},
+            phases=work.phases.seconds,
+        )
+
+
+def digest_of(content: object) -> str:
+    """SHA-256 of ``content`` as canonical JSON, 64 hex."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _collect_inputs(work: Work, stage: str, finished: dict[str, Finished]) -> None:
+    """Load what the stage needs and nobody made in this run."""
+    for need in NEEDS[stage]:
+        if need not in finished:
+            finished[need] = _stored(work, need)
+
+
+def _stored(work: Work, stage: str) -> Finished:
+    plan, artifacts = work.workshop.stages[stage], work.workshop.artifacts
+    fingerprint = artifacts.current_fingerprint(stage, work.image_key)
+    record = artifacts.current(stage, work.image_key, plan.record_type)
+    if record is None or fingerprint is None:
+        raise StorageFailed(
+            f"{work.image_key} has no {stage} yet; materialize {stage} first, or the whole chain."
+        )
+    return Finished(record, fingerprint, plan.data_version(record, fingerprint))
+
+
+def _found_or_made(work: Work, stage: str, version: str) -> tuple[Finished, bool]:
+    plan, artifacts = work.workshop.stages[stage], work.workshop.artifacts
+    fingerprint = digest_of({"stage": stage, "code": version, "of": {**plan.determinants(work)}})
+    record = artifacts.find(stage, work.image_key, fingerprint, plan.record_type)
+    if record is not None:
+        if artifacts.current_fingerprint(stage, work.image_key) != fingerprint:
+            artifacts.make_current(stage, work.image_key, fingerprint)
+        return Finished(record, fingerprint, plan.data_version(record, fingerprint)), False
+    with artifacts.draft(stage, work.image_key, fingerprint) as draft:
+        record = plan.make(work, draft)
+        with work.phases.phase("store"):
+            draft.commit(record)
+    return Finished(record, fingerprint, plan.data_version(record, fingerprint)), True
+
+
+def _told(error: Exception) -> StageError:
+    kind = type(error).__name__
+    if isinstance(error, AnimatizeError):
+        return StageError(error.code, error.message, kind)
+    said = " ".join(str(error).split()) or "no message"
+    return StageError(
+        "unexpected_error", f"{kind}: {said}", kind, "".join(traceback.format_exception(error))
+    )

@@ -1,0 +1,84 @@
+"""What is judged of finished work, one sentence for each that falls short.
+
+Belongs here: the questions of the asset checks about one image. Does not belong here: what must
+hold before a result is stored at all (the rooms refuse it inside the stage), Dagster.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PIL import Image, UnidentifiedImageError
+
+from animatize_assets.animatic.models import ClipRecord
+from animatize_assets.errors import StorageFailed
+from animatize_assets.generation.models import PictureRecord
+from animatize_assets.movement.models import MovementPrediction
+from animatize_assets.prompts.models import MotionPrompt
+from animatize_assets.scene.models import SceneAnalysis
+
+if TYPE_CHECKING:
+    from animatize_assets.images.artifacts import ArtifactStore
+
+LEAST_CONFIDENCE = 0.3
+"""Below this confidence of an analysis a person should look before trusting the move."""
+
+
+def picture_problem(
+    artifacts: ArtifactStore, record: PictureRecord, asked: tuple[int, int] | None
+) -> str | None:
+    """Why a stored picture is not readable or not of the asked size; None when it is."""
+    try:
+        with artifacts.local(record.path) as path, Image.open(path) as picture:
+            picture.load()
+            size = picture.size
+    except (StorageFailed, OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        return f"The picture cannot be read: {error}"
+    asked = asked or (record.width, record.height)
+    if size != asked:
+        return f"The picture is {size[0]}x{size[1]} px; asked was {asked[0]}x{asked[1]}."
+    return None
+
+
+def clip_problem(
+    artifacts: ArtifactStore, record: ClipRecord, prediction: MovementPrediction
+) -> str | None:
+    """Why a stored clip does not play for as long as its camera path says; None when it does.
+
+    The header and the first frame are read here: every frame was decoded when it was made.
+    """
+    import av  # here: only this question needs it
+
+    try:
+        with artifacts.local(record.path) as path, av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            frames, rate = stream.frames, stream.average_rate
+            next(container.decode(stream))
+    except (StorageFailed, av.FFmpegError, OSError, IndexError, StopIteration) as error:
+        return f"The clip cannot be played: {error}"
+    path_ = prediction.camera_path
+    predicted = path_.frame_count / path_.fps
+    seconds = frames / float(rate) if rate else 0.0
+    if abs(seconds - predicted) > 0.5 / path_.fps:
+        return f"The clip lasts {seconds:.3f} s; its camera path says {predicted:.3f} s."
+    return None
+
+
+def prompt_problem(record: MotionPrompt, prediction: MovementPrediction) -> str | None:
+    """Why a prompt is too long or names another move than the clip makes; None when it is right."""
+    move = prediction.camera_path.move
+    if record.length > record.length_limit:
+        return (
+            f"The prompt has {record.length} {record.length_unit}; {record.target} takes "
+            f"{record.length_limit}."
+        )
+    if record.camera_move != move or record.camera_phrase not in record.positive:
+        return f"The prompt does not name the move '{move}' that the camera path makes."
+    return None
+
+
+def analysis_problem(record: SceneAnalysis) -> str | None:
+    """Why an analysis should not be trusted blindly; None when it can be."""
+    if record.confidence < LEAST_CONFIDENCE:
+        return f"The analysis has a confidence of {record.confidence:.2f}."
+    return None

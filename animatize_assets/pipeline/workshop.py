@@ -1,0 +1,103 @@
+"""Everything the stages work with, put together once per process.
+
+Belongs here: opening stores, rules, models and providers from plain arguments. Does not belong
+here: environment variables (``settings``), Dagster's resources (``defs``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from upath import UPath
+
+from animatize_assets.database.engine import open_engine
+from animatize_assets.database.migration import upgrade
+from animatize_assets.generation.provider import PictureProvider
+from animatize_assets.images.artifacts import ArtifactStore
+from animatize_assets.images.limits import ImageLimits
+from animatize_assets.images.store import ImageStore
+from animatize_assets.movement.rules import RuleBook, load_rules
+from animatize_assets.pipeline.making import default_stages
+from animatize_assets.pipeline.stages import Stage
+from animatize_assets.pipeline.versions import code_versions
+from animatize_assets.prompts.dialects import Dialects, load_dialects
+from animatize_assets.scene.optional_models import SceneModels, load_scene_models
+
+DATABASE = "animatize.db"
+"""File name of the database inside the data folder."""
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """What stages need beside an image and a request."""
+
+    images: ImageStore
+    artifacts: ArtifactStore
+    rules: RuleBook
+    dialects: Dialects
+    providers: Mapping[str, PictureProvider]
+    scene_models: SceneModels
+    scene_models_digest: str = ""
+    """Which optional models measure the scene, by content; empty without one."""
+    stages: Mapping[str, Stage] = field(default_factory=default_stages)
+
+    @cached_property
+    def code_versions(self) -> Mapping[str, str]:
+        """Stage -> version of its code, with these rules and dialects."""
+        return code_versions(
+            rules_version=self.rules.version, dialects_version=self.dialects.version
+        )
+
+
+def open_stores(
+    data_dir: UPath, limits: ImageLimits, *, database_url: str | None = None
+) -> tuple[ImageStore, ArtifactStore]:
+    """Open the images and what was made from them; the database is brought up to date."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    engine = open_engine(database_url or f"sqlite:///{data_dir / DATABASE}")
+    upgrade(engine)
+    return ImageStore(data_dir, engine, limits), ArtifactStore(data_dir)
+
+
+def open_workshop(
+    images: ImageStore,
+    artifacts: ArtifactStore,
+    *,
+    providers: Mapping[str, PictureProvider],
+    depth_model: Path | None = None,
+    face_model: Path | None = None,
+) -> Workshop:
+    """Put together a workshop with the rules and dialects that ship with the code.
+
+    Raises:
+        NotConfigured: a model is named that is not there or needs an extra dependency.
+        InvalidRule: a packaged rule or dialect file cannot be used as written.
+
+    """
+    return Workshop(
+        images=images,
+        artifacts=artifacts,
+        rules=load_rules(),
+        dialects=load_dialects(),
+        providers=providers,
+        scene_models=load_scene_models(depth_model, face_model),
+        scene_models_digest=_digest_of_files(depth_model, face_model),
+    )
+
+
+def _digest_of_files(*paths: Path | None) -> str:
+    """SHA-256 of each file, joined; a missing place stays empty."""
+    if not any(paths):
+        return ""
+    digests = []
+    for path in paths:
+        if path is None:
+            digests.append("-")
+            continue
+        with path.open("rb") as file:
+            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
+    return ",".join(digests)
