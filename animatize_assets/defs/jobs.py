@@ -12,6 +12,9 @@ from animatize_assets.defs.ingest import ingest_files
 ANIMATE_JOB = "animate_images"
 INGEST_JOB = "ingest_uploads"
 
+MAX_INGEST_S = 1_800
+"""Far longer than 100 files of the largest size take, seconds."""
+
 animate_images = dg.define_asset_job(
     ANIMATE_JOB,
     selection=dg.AssetSelection.groups(GROUP),
@@ -28,7 +31,11 @@ rerender_images = dg.define_asset_job(
 @dg.job(
     name=INGEST_JOB,
     description="Validate and register uploaded files; at most 100 at a time.",
-    tags={"animatize/ingest": "uploads"},
+    tags={
+        "animatize/ingest": "uploads",  # one at a time: dagster_instance.yaml
+        # A run that died with its machine would claim its files for ever.
+        "dagster/max_runtime": MAX_INGEST_S,
+    },
 )
 def ingest_uploads() -> None:
     """Validate and register uploaded files."""
