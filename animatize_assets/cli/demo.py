@@ -10,7 +10,7 @@ from pathlib import Path
 
 import animatize_assets
 from animatize_assets.cli.contact_sheets import FOLDER
-from animatize_assets.cli.ingest import ingest_files
+from animatize_assets.cli.ingest import offer_files, register_accepted
 from animatize_assets.cli.run import exit_code, materialize, run_document, what_was_done
 from animatize_assets.cli.stored import load_stored
 from animatize_assets.cli.tables import demo_table
@@ -49,7 +49,8 @@ def _ingest_photographs(terminal: Terminal, workplace: Workplace) -> list[str]:
             for file in sorted(folder.iterdir(), key=lambda file: file.name)
             if file.name.endswith(".jpg")
         ]
-        outcomes = ingest_files(terminal, workplace, photographs)
+        outcomes = offer_files(terminal, workplace, photographs)
+    register_accepted(workplace, outcomes)
     refused = [outcome for outcome in outcomes if outcome.status == "rejected"]
     if refused:
         raise StorageFailed(f"A sample photograph was refused: {refused[0].reason}")

@@ -94,7 +94,7 @@ def what_was_done(result: PipelineRunResult) -> str:
     if not result.recomputed:
         return "Nothing was computed again: every result was there already."
     reused = made - result.recomputed
-    return f"{result.recomputed} results computed, {reused} taken from before."
+    return f"Results computed: {result.recomputed}; taken from before: {reused}."
 
 
 def materialize(

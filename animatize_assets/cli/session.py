@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 import click
 
-from animatize_assets.cli.terminal import Terminal
+from animatize_assets.cli.terminal import Terminal, first_line
 from animatize_assets.errors import AnimatizeError, InvalidSetting
 
 
@@ -61,10 +61,10 @@ def _storage_sentence(error: OSError) -> str:
 
 def _unexpected(error: Exception) -> tuple[str, str]:
     """Code and sentence of an error that nobody raised on purpose."""
-    first_line = next(iter(str(error).strip().splitlines()), "")
+    said = first_line(error)
     if type(error).__module__.startswith(("sqlalchemy", "sqlite3")):
-        return "storage_failed", f"The database could not be used: {first_line}."
-    return "internal_error", f"{type(error).__name__}: {first_line} (--verbose shows where)"
+        return "storage_failed", f"The database could not be used: {said}."
+    return "internal_error", f"{type(error).__name__}: {said} (--verbose shows where)"
 
 
 @contextmanager

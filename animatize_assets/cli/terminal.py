@@ -70,6 +70,11 @@ class Terminal:
             yield bar
 
 
+def first_line(error: BaseException) -> str:
+    """Return what an error says, without the statement or traceback that some append."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 def _console(stream: TextIO) -> Console:
     width = None if stream.isatty() else PIPE_WIDTH
     return Console(file=stream, width=width, highlight=False, markup=False)

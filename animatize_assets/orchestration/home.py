@@ -43,6 +43,7 @@ def _write_template(path: Path) -> None:
     content = (files("animatize_assets") / TEMPLATE).read_bytes()
     with NamedTemporaryFile(dir=path.parent, prefix=".dagster-", delete=False) as file:
         file.write(content)
+    Path(file.name).chmod(0o644)  # a temporary file is private; the daemon may be another user
     Path(file.name).replace(path)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from animatize_assets.cli import ingest as ingest_command
+from animatize_assets.images.models import IngestOutcome
+from animatize_assets.images.store import ImageStore
 from animatize_assets.orchestration import image_keys, open_instance
 from animatize_assets_tests.cli.conftest import Animatize
 
@@ -74,6 +78,40 @@ def test_a_data_folder_that_cannot_be_made_is_told(
     assert answer.code == 1
     assert answer.document["error"]["code"] == "storage_failed"
     assert str(data_dir) in answer.document["error"]["message"]
+
+
+def test_a_file_that_cannot_be_stored_costs_no_other(
+    animatize: Animatize, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores = ImageStore.ingest
+
+    def full_for_the_first(self: ImageStore, path: Path) -> IngestOutcome:
+        if path.name == "first.png":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return stores(self, path)
+
+    monkeypatch.setattr(ImageStore, "ingest", full_for_the_first)
+    answer = animatize("ingest", "--json", picture("first.png"), picture("second.png", seed=1))
+    assert answer.code == 1
+    first, second = answer.document["images"]
+    assert (first["status"], first["code"]) == ("rejected", "storage_failed")
+    assert "No space left" in first["reason"]
+    assert second["status"] == "accepted"
+
+
+def test_images_that_dagster_was_not_told_of_are_found_by_the_next_command(
+    animatize: Animatize, picture: Picture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_data_dir: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ingest_command, "open_instance", full)
+        answer = animatize("ingest", "--json", picture())
+    assert answer.code == 1
+    assert answer.document["images"][0]["status"] == "accepted"
+    assert "animatize run" in answer.err
+    assert animatize("status", "--json").document["images"]["missing"] == 1
 
 
 def test_show_before_anything_was_made(animatize: Animatize, picture: Picture) -> None:
