@@ -1,5 +1,9 @@
 """Which kind of scene it is: a regularised multinomial logistic regression, stored as data.
 
+Each measurement counts by a broken line: one weight per scene type for what exceeds its mean and
+one for what falls short of it, because "more than usual" and "less than usual" are different
+statements (a vivid picture may be a graphic; a pale one need not be the opposite of one).
+
 ``scene_type.yaml`` holds the weights with their provenance; ``benchmarks/fit_scene_type.py``
 makes it again from labelled pictures and ``benchmarks/scene_quality.py`` reports what it reaches
 out of fold. A logistic regression is used because its answer can be taken apart: each measurement
@@ -41,15 +45,17 @@ class SceneTypeModel:
     """The fitted weights.
 
     ``classes``: the seven kinds that were told apart (landscape stands for nature too).
-    ``weights``: classes x measurements, on standardised measurements. ``tie_width``: a winner
-    whose score exceeds the runner-up's by less is not a winner.
+    ``above``, ``below``: classes x measurements, on the positive and the negative part of the
+    standardised measurements. ``tie_width``: a winner whose score exceeds the runner-up's by less
+    is not a winner.
     """
 
     classes: tuple[SceneTypeName, ...]
     measurements: tuple[str, ...]
     means: NDArray[np.float64]
     scales: NDArray[np.float64]
-    weights: NDArray[np.float64]
+    above: NDArray[np.float64]
+    below: NDArray[np.float64]
     intercepts: NDArray[np.float64]
     tie_width: float
 
@@ -68,7 +74,8 @@ def parse_model(document: str) -> SceneTypeModel:
         measurements=names,
         means=np.array([table[name]["mean"] for name in names]),
         scales=np.array([table[name]["scale"] for name in names]),
-        weights=np.array([table[name]["weights"] for name in names]).T,
+        above=np.array([table[name]["above"] for name in names]).T,
+        below=np.array([table[name]["below"] for name in names]).T,
         intercepts=np.array(data["intercepts"]),
         tie_width=float(data["tie_width"]),
     )
@@ -85,6 +92,12 @@ def standardised(appearance: Appearance, model: SceneTypeModel) -> NDArray[np.fl
     return np.clip((values - model.means) / model.scales, -OUTLIER, OUTLIER)
 
 
+def pulls(deviations: NDArray[np.float64], model: SceneTypeModel) -> NDArray[np.float64]:
+    """Log-odds that each measurement adds to each class: classes x measurements."""
+    above, below = np.maximum(deviations, 0), np.minimum(deviations, 0)
+    return np.asarray(model.above * above + model.below * below, np.float64)
+
+
 def classify_scene(appearance: Appearance, model: SceneTypeModel | None = None) -> SceneType:
     """Score every scene type and name the winner, or ``unknown``.
 
@@ -94,8 +107,9 @@ def classify_scene(appearance: Appearance, model: SceneTypeModel | None = None) 
     """
     fitted = _shipped_model() if model is None else model
     deviations = standardised(appearance, fitted)
-    # einsum over a fixed order instead of a BLAS product: the same digits on any thread count.
-    logits = np.einsum("km,m->k", fitted.weights, deviations) + fitted.intercepts
+    # Summed by numpy, not by a BLAS product: the same digits on any number of threads.
+    pulled = pulls(deviations, fitted)
+    logits = pulled.sum(axis=1) + fitted.intercepts
     odds = np.exp(logits - logits.max())
     shares = dict(zip(fitted.classes, (odds / odds.sum()).tolist(), strict=True))
     scores = _with_nature(shares, appearance)
@@ -107,7 +121,7 @@ def classify_scene(appearance: Appearance, model: SceneTypeModel | None = None) 
         score=scores[ranked[0]],
         scores=dict(scores),
         margin=margin,
-        evidence=_evidence(ranked[0], appearance, deviations, fitted),
+        evidence=_evidence(ranked[0], appearance, pulled, fitted),
     )
 
 
@@ -129,19 +143,18 @@ def _with_nature(
 def _evidence(
     winner: SceneTypeName,
     appearance: Appearance,
-    deviations: NDArray[np.float64],
+    pulled: NDArray[np.float64],
     model: SceneTypeModel,
 ) -> tuple[SceneTypeEvidence, ...]:
     row = model.classes.index("landscape" if winner == "nature" else winner)
-    others = np.delete(model.weights, row, axis=0).mean(axis=0)
-    pulls = (model.weights[row] - others) * deviations
-    order = sorted(range(pulls.size), key=lambda i: (-pulls[i], model.measurements[i]))
+    lead = pulled[row] - np.delete(pulled, row, axis=0).mean(axis=0)
+    order = sorted(range(lead.size), key=lambda i: (-lead[i], model.measurements[i]))
     return tuple(
         SceneTypeEvidence(
             measurement=model.measurements[i],
             value=appearance.values[model.measurements[i]],
-            contribution=float(pulls[i]),
+            contribution=float(lead[i]),
         )
         for i in order[:EVIDENCE_COUNT]
-        if pulls[i] > 0
+        if lead[i] > 0
     )
