@@ -150,15 +150,17 @@ def probabilities(model: SceneTypeModel, appearance: Appearance) -> NDArray[np.f
     return np.asarray(odds / odds.sum())
 
 
-def out_of_fold(pictures: list[Labelled], repeats: int = REPEATS) -> NDArray[np.float64]:
+def out_of_fold(
+    pictures: list[Labelled], repeats: int = REPEATS, folds: int = FOLDS
+) -> NDArray[np.float64]:
     """Probabilities of every picture by models that never saw it: repeats x pictures x classes."""
     from sklearn.model_selection import StratifiedKFold
 
     strata = [picture.label for picture in pictures]
     found = np.zeros((repeats, len(pictures), len(CLASSES)))
     for repeat in range(repeats):
-        folds = StratifiedKFold(FOLDS, shuffle=True, random_state=repeat)
-        for train, test in folds.split(strata, strata):
+        splits = StratifiedKFold(folds, shuffle=True, random_state=repeat)
+        for train, test in splits.split(strata, strata):
             model = parse_model(json.dumps(fit([pictures[i] for i in train])))
             for i in test:
                 found[repeat, i] = probabilities(model, pictures[i].versions[0])

@@ -82,7 +82,8 @@ def parse_model(document: str) -> SceneTypeModel:
 
 
 @lru_cache(maxsize=1)
-def _shipped_model() -> SceneTypeModel:
+def shipped_model() -> SceneTypeModel:
+    """Load the weights that come with the package, once."""
     return parse_model(MODEL_FILE.read_text(encoding="utf-8"))
 
 
@@ -105,7 +106,7 @@ def classify_scene(appearance: Appearance, model: SceneTypeModel | None = None) 
     when the margin is below the model's tie width. ``evidence``: for the best-scored type, the
     measurements that speak most for it, as log-odds against the average of the other types.
     """
-    fitted = _shipped_model() if model is None else model
+    fitted = shipped_model() if model is None else model
     deviations = standardised(appearance, fitted)
     # Summed by numpy, not by a BLAS product: the same digits on any number of threads.
     pulled = pulls(deviations, fitted)
