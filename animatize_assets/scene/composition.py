@@ -1,0 +1,206 @@
+"""How the picture is laid out: where its weight lies, what mirrors, what stays empty.
+
+Belongs here: the measurements of :class:`Composition`. Does not belong here: lines and horizon
+(``lines``, ``horizon``), and what a layout suggests (``movement``).
+
+Everything is computed so that a mirrored picture gives mirrored answers: weights depend on a
+pixel's distance from the picture's middle, and no position is chosen among equals.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from animatize_assets.scene.fractions import as_share, positions
+from animatize_assets.scene.horizon import find_horizon
+from animatize_assets.scene.lines import (
+    dominant_lines,
+    find_segments,
+    find_vanishing_point,
+    line_density,
+)
+from animatize_assets.scene.models import (
+    Balance,
+    Composition,
+    NegativeSpace,
+    Symmetry,
+    ThirdsEnergy,
+)
+from animatize_assets.scene.working_copy import WorkingCopy
+
+Floats = NDArray[np.float32]
+
+POWER_POINT_RADIUS = 0.09
+"""Standard deviation of the weight around a power point, in picture widths and heights."""
+
+EDGE_FLOOR = 40.0
+"""Sobel magnitude that is an edge in a picture of little contrast (a step of 10 grey levels)."""
+
+EDGE_SHARE = 0.35
+"""Otherwise an edge is this share of a step across the picture's own contrast."""
+
+DETAIL_FLOOR = 2.5
+"""Local gradient (grey levels per px) below which a place is empty: above what JPEG leaves."""
+
+TEXTURE_FLOOR = 3.0
+"""Local deviation (grey levels) of the finest detail at which half of a place is texture."""
+
+BLUR_TAPS = 9
+"""Length of the re-blurring filter (Crete et al. 2007, section 3)."""
+
+
+def measure_composition(copy: WorkingCopy) -> Composition:
+    """Measure the layout of ``copy``."""
+    segments = find_segments(copy)
+    mass = _visual_mass(copy.quarter)
+    return Composition(
+        thirds=_thirds(mass),
+        symmetry=Symmetry(
+            horizontal=_mirror_agreement(copy.quarter.gray),
+            vertical=_mirror_agreement(copy.quarter.gray.T),
+        ),
+        balance=_balance(mass),
+        negative_space=_negative_space(copy.quarter),
+        edge_density=_edge_density(copy.half),
+        texture=_texture(copy),
+        sharpness=measure_sharpness(copy.gray),
+        lines=dominant_lines(segments),
+        line_density=line_density(segments),
+        vanishing_point=find_vanishing_point(segments),
+        horizon=find_horizon(copy),
+    )
+
+
+def _visual_mass(quarter: WorkingCopy) -> Floats:
+    """Weigh what draws the eye: local contrast and unusual colour, each scaled by its own mean."""
+    lab = quarter.lab.astype(np.float32)
+    unusual = np.sqrt(((lab - lab.mean(axis=(0, 1), dtype=np.float64)) ** 2).sum(axis=2))
+    detail = np.minimum(quarter.gradient_magnitude, 400)
+    scale = max(quarter.width, quarter.height) * 0.02
+    mass = detail / (detail.mean() + 8) + unusual.astype(np.float32) / (unusual.mean() + 4)
+    return np.asarray(cv2.GaussianBlur(mass.astype(np.float32), (0, 0), scale), np.float32)
+
+
+def _thirds(mass: Floats) -> ThirdsEnergy:
+    rows, columns = (
+        [
+            np.exp(-(((positions(count) - at) / POWER_POINT_RADIUS) ** 2) / 2)
+            for at in (1 / 3, 2 / 3)
+        ]
+        for count in mass.shape
+    )
+    total = float(mass.sum(dtype=np.float64)) + 1e-9
+    energy = [[as_share(float(row @ mass @ column) / total) for column in columns] for row in rows]
+    return ThirdsEnergy(
+        top_left=energy[0][0],
+        top_right=energy[0][1],
+        bottom_left=energy[1][0],
+        bottom_right=energy[1][1],
+    )
+
+
+def _balance(mass: Floats) -> Balance:
+    total = float(mass.sum(dtype=np.float64))
+    if total <= 1e-6:
+        return Balance(center_x=0.5, center_y=0.5, offset=0)
+    x = float(mass.sum(axis=0, dtype=np.float64) @ positions(mass.shape[1])) / total
+    y = float(mass.sum(axis=1, dtype=np.float64) @ positions(mass.shape[0])) / total
+    return Balance(
+        center_x=x,
+        center_y=y,
+        offset=min(1.0, float(np.hypot(x - 0.5, y - 0.5) / np.hypot(0.5, 0.5))),
+    )
+
+
+def _mirror_agreement(gray: NDArray[np.uint8]) -> float:
+    """How far the picture equals its left-right mirror image, 0..1.
+
+    Correlation of the picture with its mirror image, after taking away each row's mean: a sky
+    over a meadow would otherwise count as symmetric. The axis may lie up to 3 % off the middle,
+    as in a hand-held photograph or a small crop.
+    """
+    columns = gray.shape[1]
+    plane = cv2.GaussianBlur(gray, (0, 0), max(0.6, columns / 160)).astype(np.float32)
+    reach = max(0, round(columns * 0.03))
+    best = 0.0
+    for shift in range(-2 * reach, 2 * reach + 1):
+        left, right = max(0, shift), columns + min(0, shift)
+        part = plane[:, left:right]
+        best = max(best, _mirror_correlation(part))
+    return best
+
+
+def _mirror_correlation(part: Floats) -> float:
+    rest = part - part.mean(axis=1, keepdims=True)
+    energy = float((rest**2).sum(dtype=np.float64))
+    shared = float((rest * rest[:, ::-1]).sum(dtype=np.float64))
+    noise = 4.0 * rest.size
+    return float(np.clip(shared / (energy + noise), 0, 1))
+
+
+def _negative_space(quarter: WorkingCopy) -> NegativeSpace:
+    gradient = np.asarray(quarter.gradient_magnitude / 8, np.float32)
+    spread = max(1.0, max(gradient.shape) / 60)
+    detail = cv2.GaussianBlur(gradient, (0, 0), spread)
+    threshold = DETAIL_FLOOR + 0.3 * float(gradient.mean(dtype=np.float64))
+    empty = 1 / (1 + (detail / threshold) ** 4)
+    rows, columns = (_first_third(count) for count in empty.shape)
+    across, down = empty.mean(axis=0, dtype=np.float64), empty.mean(axis=1, dtype=np.float64)
+    return NegativeSpace(
+        left=as_share(across @ columns),
+        right=as_share(across @ columns[::-1]),
+        top=as_share(down @ rows),
+        bottom=as_share(down @ rows[::-1]),
+    )
+
+
+def _first_third(count: int) -> NDArray[np.float64]:
+    """Weights, summing to 1, of the cells in the first third; a cell on the border in part."""
+    weight = np.clip(count / 3 - np.arange(count), 0, 1)
+    return np.asarray(weight / weight.sum())
+
+
+def _edge_density(half: WorkingCopy) -> float:
+    luma = half.gray
+    low, high = np.percentile(luma, [2, 98])
+    threshold = max(EDGE_FLOOR, EDGE_SHARE * float(high - low) * 2)
+    magnitude = half.gradient_magnitude
+    soft = cv2.pow(magnitude * (1 / threshold), 6)
+    return float((soft / (1 + soft)).mean(dtype=np.float64))
+
+
+def _texture(copy: WorkingCopy) -> float:
+    """Share of the area whose finest detail is spread out, not one edge."""
+    gray = copy.gray
+    fine = cv2.absdiff(gray, cv2.blur(gray, (3, 3)))
+    cells = (max(1, gray.shape[1] // 16), max(1, gray.shape[0] // 16))
+    level = cv2.resize(fine, cells, interpolation=cv2.INTER_AREA).astype(np.float64)
+    strong = (level / TEXTURE_FLOOR) ** 2
+    return float((strong / (1 + strong)).mean())
+
+
+def measure_sharpness(gray: NDArray[np.uint8]) -> float:
+    """``1 - blur effect``: how much a picture loses when it is blurred again, 0..1.
+
+    Crete, Dolmiere, Ladret, Nicolas: The blur effect: perception and estimation with a new
+    no-reference perceptual blur metric (2007). A flat picture has nothing to lose: 0.
+    """
+    losses = []
+    for axis in (0, 1):
+        if gray.shape[axis] < 3:
+            continue
+        taps = (1, BLUR_TAPS) if axis == 0 else (BLUR_TAPS, 1)
+        blurred = np.asarray(cv2.blur(gray, taps), np.uint8)
+        before, after = _variation(gray, axis), _variation(blurred, axis)
+        lost = cv2.sumElems(cv2.subtract(before, after))[0]
+        total = cv2.sumElems(before)[0]
+        if total > 0.05 * gray.size:
+            losses.append(lost / total)
+    return float(np.clip(min(losses), 0, 1)) if losses else 0.0
+
+
+def _variation(plane: NDArray[np.uint8], axis: int) -> NDArray[np.uint8]:
+    following, previous = (plane[1:], plane[:-1]) if axis == 0 else (plane[:, 1:], plane[:, :-1])
+    return np.asarray(cv2.absdiff(following, previous), np.uint8)
