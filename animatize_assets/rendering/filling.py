@@ -5,6 +5,8 @@ Belongs here: filling of holes. Does not belong here: which part is unknown (``l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -57,33 +59,64 @@ def continue_picture(
     # A pixel of the coarse plane is known when no part of it, nor of those around it, is hidden.
     covering = cv2.resize(hidden, coarse, interpolation=cv2.INTER_AREA)
     known = cv2.erode((covering == 0).astype(np.uint8), np.ones((3, 3), np.uint8))
-    smooth = fill_unknown(np.asarray(small, np.float32), np.asarray(known, np.float32))
-    if not known.any():
+    box = cv2.boundingRect(((amount > 0) & (covering > 0)).astype(np.uint8))
+    if not known.any() or not box[2]:
         return pixels
+    smooth = fill_unknown(np.asarray(small, np.float32), np.asarray(known, np.float32))
     x, y, away = _mirrored(np.asarray(known, np.uint8))
     scale = size[0] / coarse[0]
+    part = _Enlargement(box, coarse, size)
     mirrored = cv2.remap(
         pixels,
-        _enlarged(x, size) * np.float32(scale) - np.float32(0.5),
-        _enlarged(y, size) * np.float32(scale) - np.float32(0.5),
+        part.of(x) * np.float32(scale) - np.float32(0.5),
+        part.of(y) * np.float32(scale) - np.float32(0.5),
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT_101,
     )
     share = np.clip(1.5 - away * scale / max(depth_px, 1.0), 0, 1).astype(np.float32)
-    behind = _blended(mirrored.astype(np.float32), _enlarged(smooth, size), _enlarged(share, size))
-    covered = np.clip((hidden.astype(np.float32) - 191) / 64, 0, 1)
-    whole = _blended(behind, pixels.astype(np.float32), _enlarged(amount, size) * covered)
-    return np.asarray(np.clip(whole + 0.5, 0, 255), np.uint8)
+    textured = part.of(share)
+    behind = cv2.blendLinear(
+        np.asarray(mirrored, np.uint8), part.of(smooth).astype(np.uint8), textured, 1 - textured
+    )
+    rows, columns = part.rows, part.columns
+    # 255 from 255 down, 0 from 191 down.
+    covered = cv2.addWeighted(hidden[rows, columns], 4, hidden[rows, columns], 0, -765)
+    replaced = part.of(amount) * covered.astype(np.float32) * np.float32(1 / 255)
+    whole = pixels.copy()
+    whole[rows, columns] = cv2.blendLinear(behind, pixels[rows, columns], replaced, 1 - replaced)
+    return whole
 
 
-def _enlarged(plane: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), np.float32)
+class _Enlargement:
+    """A part of a coarse plane at the resolution of the picture: nothing else is computed."""
 
+    def __init__(self, box: Sequence[int], coarse: tuple[int, int], size: tuple[int, int]) -> None:
+        left, top, width, height = box
+        across, down = size[0] / coarse[0], size[1] / coarse[1]
+        self.columns = slice(int(left * across), min(size[0], int((left + width) * across) + 1))
+        self.rows = slice(int(top * down), min(size[1], int((top + height) * down) + 1))
+        self._size = (
+            self.columns.stop - self.columns.start,
+            self.rows.stop - self.rows.start,
+        )
+        # From pixel centres of the part to pixel centres of the coarse plane.
+        self._affine = np.array(
+            [
+                [1 / across, 0, (self.columns.start + 0.5) / across - 0.5],
+                [0, 1 / down, (self.rows.start + 0.5) / down - 0.5],
+            ]
+        )
 
-def _blended(
-    a: NDArray[np.float32], b: NDArray[np.float32], share_of_a: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    return np.asarray(cv2.blendLinear(a, b, share_of_a, 1 - share_of_a), np.float32)
+    def of(self, plane: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return this part of ``plane``, bilinearly interpolated."""
+        enlarged = cv2.warpAffine(
+            plane,
+            self._affine,
+            self._size,
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        return np.asarray(enlarged, np.float32)
 
 
 def _mirrored(

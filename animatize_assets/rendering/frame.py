@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from animatize_assets.movement.models import CameraPath
 from animatize_assets.rendering.layers import cut_into_layers
 from animatize_assets.rendering.projection import Box, Projection
-from animatize_assets.rendering.texture import Texture, make_texture, reduced
+from animatize_assets.rendering.texture import Texture, at_frame_resolution, make_texture
 
 
 class FrameRenderer:
@@ -44,7 +44,7 @@ class FrameRenderer:
         self._projection = Projection(path, *image_size, width, height)
         nearest, widest = self._projection.steps
         step = sqrt(nearest * widest)
-        working = reduced(pixels, step)
+        working = at_frame_resolution(pixels, step)
         layers = cut_into_layers(
             working,
             np.asarray(depth, np.float32),
@@ -53,14 +53,14 @@ class FrameRenderer:
         far, *nearer = layers
         self._far = _Sheet(
             far.depth,
-            make_texture(far.picture, image_size, self._projection.extent, step),
+            make_texture(far.picture, image_size, self._projection.extent),
             self._projection.extent,
         )
         self._nearer = []
         for layer in nearer:
             box = _overlap(self._projection.extent, _occupied(layer.picture, image_size))
             if box is not None:
-                texture = make_texture(_premultiplied(layer.picture), image_size, box, step)
+                texture = make_texture(_premultiplied(layer.picture), image_size, box)
                 self._nearer.append(_Sheet(layer.depth, texture, box))
 
     def render(self, t: float) -> NDArray[np.uint8]:

@@ -80,7 +80,7 @@ def cut_into_layers(
     opaque = np.full(pixels.shape[:2], 255, np.uint8)
     if drift_px < 1:
         flat = np.full((2, 2), plan.mean(), np.float32)
-        return (Layer(np.dstack([pixels, opaque]), flat),)
+        return (Layer(_with_alpha(pixels, opaque), flat),)
     near, far = _spread(plan)
     jumps = (near - far) > MIN_JUMP
     cuts = _cuts(near, far, jumps)
@@ -95,10 +95,15 @@ def cut_into_layers(
         if index < len(cuts):
             hidden = _matte(fine > high, pixels.shape[1], pixels.shape[0])
             picture = continue_picture(pixels, hidden, reach, depth_px=drift_px)
-        layers.append(Layer(np.dstack([picture, alpha]), _gentle(surface, drift)))
+        layers.append(Layer(_with_alpha(picture, alpha), _gentle(surface, drift)))
         if index < len(cuts):
             alpha = hidden
     return tuple(layers)
+
+
+def _with_alpha(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    rgba = cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA)
+    return np.asarray(cv2.insertChannel(alpha, rgba, 3), np.uint8)
 
 
 def _reduced(depth: NDArray[np.float32], long_side_px: int) -> NDArray[np.float32]:
@@ -201,5 +206,6 @@ def _matte(mask: NDArray[np.bool_], width: int, height: int) -> NDArray[np.uint8
     # distances are 1. Smoothing takes the staircase of the coarse mask away.
     smooth = cv2.GaussianBlur(np.asarray(signed, np.float32), (0, 0), 1.0)
     fine = cv2.resize(smooth, (width, height), interpolation=cv2.INTER_CUBIC)
-    alpha = fine * (width / mask.shape[1] / FEATHER_PX) + (0.5 + MATTE_MARGIN_PX / FEATHER_PX)
-    return np.asarray(np.clip(alpha, 0, 1) * 255 + 0.5, np.uint8)
+    gain = 255 * width / mask.shape[1] / FEATHER_PX
+    middle = 255 * (0.5 + MATTE_MARGIN_PX / FEATHER_PX)
+    return np.asarray(cv2.addWeighted(fine, gain, fine, 0, middle, dtype=cv2.CV_8U), np.uint8)

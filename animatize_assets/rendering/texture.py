@@ -2,17 +2,16 @@
 
 Belongs here: resampling. Does not belong here: geometry.
 
-Frames are drawn by bilinear interpolation, which is fast but blurs by a varying amount as a still
-moves by parts of a pixel, and aliases when it reduces. Both are avoided beforehand, once per clip:
-the picture is brought to about one pixel per frame pixel by area averaging (so nothing is left
-that could alias), then enlarged :data:`OVERSAMPLING` times by bicubic interpolation. Between
-pixels that close, bilinear interpolation is nearly exact.
+Frames are drawn by bilinear interpolation, which is fast, but alone would alias where it reduces
+and blur by a varying amount as a still moves by parts of a pixel. Both are avoided beforehand,
+once per clip: a larger picture is brought to about one pixel per frame pixel by area averaging, so
+that nothing is left which could alias, and every picture is then doubled by a Lanczos filter.
+Between pixels that close, bilinear interpolation is nearly exact.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 
 import cv2
 import numpy as np
@@ -20,71 +19,97 @@ from numpy.typing import NDArray
 
 from animatize_assets.rendering.projection import Box, Plane, refined
 
-OVERSAMPLING = 2.0
-"""Pixels of the texture per pixel of the frame, along each side."""
+MIN_STEP = 0.5
+"""A picture with fewer pixels per frame pixel is enlarged to this by bicubic interpolation."""
 
-MAX_PIXELS = 20_000_000
-"""Bound of one texture: 80 MB. A larger one is oversampled less."""
+MAX_DOUBLED_PIXELS = 30_000_000
+"""Bound of a doubled texture: 120 MB. One that would be larger is not doubled, but drawn by the
+slower bicubic interpolation."""
+
+_TAPS = np.arange(8) - 3.5
+_HALF = np.sinc(_TAPS) * np.sinc(_TAPS / 4)
+_HALF = (_HALF / _HALF.sum()).astype(np.float32)
+"""Lanczos filter (a = 4) that gives the value half way between two pixels."""
 
 
 @dataclass(frozen=True)
 class Texture:
-    """``rgba``: uint8; its left top corner is at ``(left, top)`` of the image, px."""
+    """``rgba``: uint8; the centre of its first pixel is at ``(left, top)`` of the image, px."""
 
     rgba: NDArray[np.uint8]
     left: float
     top: float
     columns_per_px: float
     rows_per_px: float
+    interpolation: int
 
     def draw(self, points: tuple[Plane, Plane], window: Box) -> NDArray[np.uint8]:
         """Return what ``window`` of the frame shows: uint8, rows x columns x RGBA.
 
         ``points``: as returned by ``Projection.points`` for that window.
         """
-        x = (points[0] - np.float32(self.left)) * np.float32(self.columns_per_px) - np.float32(0.5)
-        y = (points[1] - np.float32(self.top)) * np.float32(self.rows_per_px) - np.float32(0.5)
+        x = (points[0] - np.float32(self.left)) * np.float32(self.columns_per_px)
+        y = (points[1] - np.float32(self.top)) * np.float32(self.rows_per_px)
         drawn = cv2.remap(
             self.rgba,
             refined(x, window),
             refined(y, window),
-            cv2.INTER_LINEAR,
+            self.interpolation,
             borderMode=cv2.BORDER_REPLICATE,
         )
         return np.asarray(drawn, np.uint8)
 
 
-def reduced(pixels: NDArray[np.uint8], step: float) -> NDArray[np.uint8]:
-    """Return ``pixels`` with about one pixel per frame pixel: 1/``step`` of its size, or itself."""
-    if step <= 1:
+def at_frame_resolution(pixels: NDArray[np.uint8], step: float) -> NDArray[np.uint8]:
+    """Return ``pixels`` of the size at which layers are cut and textures made.
+
+    ``step``: image pixels per frame pixel. From 1 on, one pixel remains per frame pixel.
+    """
+    if MIN_STEP <= step <= 1:
         return pixels
+    factor = max(step, 1.0) if step > 1 else step / MIN_STEP
     rows, columns = pixels.shape[:2]
-    size = (max(1, round(columns / step)), max(1, round(rows / step)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    size = (max(1, round(columns / factor)), max(1, round(rows / factor)))
+    how = cv2.INTER_AREA if step > 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
 
 
-def make_texture(
-    picture: NDArray[np.uint8], image_size: tuple[int, int], box: Box, step: float
-) -> Texture:
+def make_texture(picture: NDArray[np.uint8], image_size: tuple[int, int], box: Box) -> Texture:
     """Return the texture of the part ``box`` (image px) of a layer.
 
     ``picture``: uint8 RGBA of the whole image of ``image_size`` (width, height), at any size.
-    ``step``: image pixels per frame pixel.
     """
     rows, columns = picture.shape[:2]
     across, down = columns / image_size[0], rows / image_size[1]
-    left, top = int(box[0] * across), int(box[1] * down)
-    right, bottom = min(columns, -int(-box[2] * across)), min(rows, -int(-box[3] * down))
-    right, bottom = max(right, left + 1), max(bottom, top + 1)
-    part = picture[top:bottom, left:right]
-    factor = OVERSAMPLING / step
-    wide, high = (right - left) / across * factor, (bottom - top) / down * factor
-    fit = min(1.0, sqrt(MAX_PIXELS / (wide * high)))
-    size = (max(1, round(wide * fit)), max(1, round(high * fit)))
+    # A margin as wide as half the filter, so that it sees nothing but picture.
+    left, top = max(0, int(box[0] * across) - 4), max(0, int(box[1] * down) - 4)
+    right, bottom = int(box[2] * across) + 5, int(box[3] * down) + 5
+    part = np.ascontiguousarray(picture[top:bottom, left:right])
+    doubles = 4 * part.shape[0] * part.shape[1] <= MAX_DOUBLED_PIXELS
+    density = 2 if doubles else 1
     return Texture(
-        rgba=np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_CUBIC), np.uint8),
-        left=left / across,
-        top=top / down,
-        columns_per_px=size[0] / (right - left) * across,
-        rows_per_px=size[1] / (bottom - top) * down,
+        rgba=_doubled(part) if doubles else part,
+        left=(left + 0.5) / across,
+        top=(top + 0.5) / down,
+        columns_per_px=density * across,
+        rows_per_px=density * down,
+        interpolation=cv2.INTER_LINEAR if doubles else cv2.INTER_CUBIC,
     )
+
+
+def _doubled(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return ``rgba`` with a new pixel half way after each old one, along rows and columns.
+
+    Old pixels stay exactly as they are: a still that does not move is not resampled at all.
+    """
+    one, border = np.ones(1, np.float32), cv2.BORDER_REPLICATE
+    anchor = 3  # the tap of the pixel before the half way
+    across = cv2.sepFilter2D(rgba, -1, _HALF, one, anchor=(anchor, 0), borderType=border)
+    rows, columns = rgba.shape[:2]
+    doubled = np.empty((2 * rows, 2 * columns, 4), np.uint8)
+    words = doubled.view(np.uint32)[:, :, 0]  # a pixel as one word: a quarter of the copies
+    for column, old in enumerate((rgba, np.asarray(across, np.uint8))):
+        below = cv2.sepFilter2D(old, -1, one, _HALF, anchor=(0, anchor), borderType=border)
+        words[::2, column::2] = old.view(np.uint32)[:, :, 0]
+        words[1::2, column::2] = np.asarray(below, np.uint8).view(np.uint32)[:, :, 0]
+    return doubled
