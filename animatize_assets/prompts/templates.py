@@ -17,6 +17,7 @@ from animatize_assets.errors import InvalidSetting
 from animatize_assets.movement.models import Direction, Easing
 from animatize_assets.prompts.data_file import content_version, invalid, read_mapping, validated
 from animatize_assets.records import Record, Share, Signed
+from animatize_assets.scene.models import SceneTypeName
 
 TEMPLATES_FILE = Path(__file__).with_name("templates.yaml")
 
@@ -78,6 +79,7 @@ class Words(Record):
 
     scene_type: dict[str, str]
     region: dict[str, str | None]
+    surfaces_in: tuple[SceneTypeName, ...] = Field(description="scenes whose surfaces are said")
     easing: dict[str, str]
     place: dict[str, str]
     size: dict[str, str]
@@ -87,7 +89,7 @@ class Words(Record):
     from_: tuple[str, ...] = Field(
         alias="from", min_length=8, max_length=8, description="eight sectors from 0 degrees"
     )
-    temperature: dict[str, str]
+    temperature: dict[str, str | None]
     depth: dict[str, str]
     horizon: dict[str, str]
     symmetry: str

@@ -82,7 +82,7 @@ def _scene(analysis: SceneAnalysis, words: Words, limits: Thresholds) -> str | N
         for name in sorted(shares, key=lambda name: (-shares[name], name))
         if shares[name] >= limits.region_share and (word := words.region.get(name))
     ]
-    surfaces = enumerated(seen)
+    surfaces = enumerated(seen) if analysis.scene_type.type in words.surfaces_in else ""
     kind = words.scene_type.get(analysis.scene_type.type)
     if kind is None:
         return f"The picture shows {surfaces}" if surfaces else None

@@ -24,7 +24,7 @@ BESIDE_FROM_PX = 380
 LOWEST_SHARE = 0.75
 """A row that would get lower than this share of its height beside words fills the width instead."""
 COLUMN_PX = 380
-"""Blocks of words stand side by side as long as each column keeps this width."""
+"""Least width of a column of words; below panels, columns are as wide as these."""
 LONGEST_PX = 4000
 
 Color = tuple[int, int, int]
@@ -105,12 +105,17 @@ class Page:
         self._image.paste(image, (round(x), round(y)), mask)
 
     def blocks(
-        self, blocks: Sequence[Block], x: float, y: float, width: float, *, between: float
+        self,
+        blocks: Sequence[Block],
+        x: float,
+        y: float,
+        width: float,
+        *,
+        columns: int = 1,
+        between: float = GAP_PX,
     ) -> float:
-        """Words in as many columns as fit, filled from the left; returns the y below all."""
-        if not blocks:
-            return y
-        count = max(1, min(len(blocks), int((width + between) // (COLUMN_PX + between))))
+        """Draw words in columns, row by row; returns the y below all."""
+        count = columns
         column = (width - (count - 1) * between) / count
         below = y
         for first in range(0, len(blocks), count):
@@ -152,11 +157,19 @@ class Page:
         if key:
             below = self._key(key, MARGIN_PX, below + 10, x - MARGIN_PX)
         if fills:
-            below = self.blocks(beside, MARGIN_PX, below + 32, self.inner_width, between=between)
+            columns = min(len(panels), int((self.inner_width + between) // (COLUMN_PX + between)))
+            below = self.blocks(
+                beside,
+                MARGIN_PX,
+                below + 32,
+                self.inner_width,
+                columns=columns,
+                between=between,
+            )
         else:
             x += 2 * GAP_PX
             left = WIDTH_PX - MARGIN_PX - x
-            below = max(below, self.blocks(beside, x, self.y, left, between=GAP_PX))
+            below = max(below, self.blocks(beside, x, self.y, left))
         self.y = below + 40
 
     def _row_height(

