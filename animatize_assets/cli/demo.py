@@ -7,13 +7,14 @@ from contextlib import ExitStack
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
+from shlex import quote
 
 import animatize_assets
 from animatize_assets.cli.contact_sheets import FOLDER
 from animatize_assets.cli.ingest import offer_files, register_accepted
 from animatize_assets.cli.run import exit_code, materialize, run_document, what_was_done
 from animatize_assets.cli.stored import load_stored
-from animatize_assets.cli.tables import demo_table
+from animatize_assets.cli.tables import demo_table, files_of
 from animatize_assets.cli.terminal import Terminal
 from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.errors import NotConfigured, StorageFailed
@@ -32,8 +33,10 @@ def demo(terminal: Terminal) -> int:
     stored = {key: load_stored(workplace, key) for key in keys}
     terminal.say(demo_table(result, stored, workplace.data_dir))
     terminal.say(what_was_done(result))
-    terminal.say(f"Contact sheets: {workplace.data_dir / FOLDER}")
-    terminal.say(f"Look at it in Dagster: {how_to_open_the_ui(workplace.data_dir)}")
+    paths = [path for key in keys for path in files_of(stored[key], workplace.data_dir)]
+    sheets = workplace.data_dir / FOLDER
+    terminal.say_unwrapped(*(f"  {path}" for path in paths), f"Contact sheets: {sheets}")
+    terminal.say_unwrapped(f"Look at it in Dagster: {how_to_open_the_ui(workplace.data_dir)}")
     return exit_code(result)
 
 
@@ -80,10 +83,12 @@ def how_to_open_the_ui(data_dir: Path) -> str:
     """Return one line to copy: ``make ui`` in a clone, Dagster's own command elsewhere."""
     clone = Path(animatize_assets.__file__).parent.parent
     if not ((clone / "Makefile").is_file() and (clone / "pyproject.toml").is_file()):
+        home = quote(os.environ["DAGSTER_HOME"])
         return (
-            f"ANIMATIZE_DATA_DIR={data_dir} DAGSTER_HOME={os.environ['DAGSTER_HOME']} "
+            f"ANIMATIZE_DATA_DIR={quote(str(data_dir))} DAGSTER_HOME={home} "
             "dagster dev -m animatize_assets.definitions"
         )
-    folder = "" if data_dir == clone / "data" else f"ANIMATIZE_DATA_DIR={data_dir} "
-    there = "" if Path.cwd() == clone else f" -C {clone}"
+    own = data_dir == clone / "data"
+    folder = "" if own else f"ANIMATIZE_DATA_DIR={quote(str(data_dir))} "
+    there = "" if Path.cwd() == clone else f" -C {quote(str(clone))}"
     return f"{folder}make{there} ui"

@@ -59,7 +59,7 @@ def run(
         result = materialize(
             terminal,
             workplace,
-            {"provider": provider, "target": target, "style": style, "size": size},
+            {"provider": provider, "target": target, "style": style, "size": size and list(size)},
             keys=named or known,
             only_incomplete=not (named or everything),
         )

@@ -74,12 +74,22 @@ def demo_table(
         table.add_row(
             image.image_key,
             _scene(known),
-            Text(_movement(known) if done else image.reason or "failed"),
+            Text(_movements(known) if done else image.reason or "failed"),
             image.provider or "",
             _seconds(result.stages.get(image.image_key, {})),
-            Text("\n".join(_files(known, data_dir))),
+            Text("\n").join(
+                Text(path.name, style=f"link {path.as_uri()}") for path in files_of(known, data_dir)
+            ),
         )
     return table
+
+
+def files_of(known: StoredImage, data_dir: Path) -> list[Path]:
+    """List what a person may want to open of an image: picture, clip, preview."""
+    picture, clip = known.generated_picture, known.animatic_clip
+    paths = [picture.path] if picture else []
+    paths += [clip.path, clip.preview_path] if clip else []
+    return [data_dir / path for path in paths]
 
 
 def _scene(known: StoredImage) -> str:
@@ -89,21 +99,17 @@ def _scene(known: StoredImage) -> str:
     return f"{scene_type.type}\n({scene_type.score:.2f})"
 
 
-def _movement(known: StoredImage) -> str:
-    if known.movement_prediction is None:
+def _movements(known: StoredImage) -> str:
+    """Tell the top movement and, when it is another, the camera move that the clip executes."""
+    prediction = known.movement_prediction
+    if prediction is None:
         return ""
-    category, told = movement_facts(known.movement_prediction)[0]
-    return f"{category}: {told}"
+    told = movement_facts(prediction)
+    best = {0, prediction.movements.index(prediction.camera)}
+    return "\n".join(": ".join(told[at]) for at in sorted(best))
 
 
 def _seconds(stages: Mapping[str, float]) -> str:
     if not stages:
         return "nothing to do"
     return "\n".join(f"{name} {seconds:.2f}" for name, seconds in stages.items())
-
-
-def _files(known: StoredImage, data_dir: Path) -> list[str]:
-    picture, clip = known.generated_picture, known.animatic_clip
-    paths = [picture.path] if picture else []
-    paths += [clip.path, clip.preview_path] if clip else []
-    return [str(data_dir / path) for path in paths]

@@ -41,6 +41,11 @@ class Terminal:
         if not self.as_json:
             self._people.print(*answer)
 
+    def say_unwrapped(self, *lines: str) -> None:
+        """Print lines for people that they may want to copy, whatever their length."""
+        if not self.as_json:
+            self._people.print(*lines, sep="\n", soft_wrap=True)
+
     def note(self, *remark: RenderableType) -> None:
         """Print what is not the answer, on standard error."""
         self._side.print(*remark)
