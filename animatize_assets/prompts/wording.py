@@ -96,24 +96,21 @@ def _subject(analysis: SceneAnalysis, words: Words, limits: Thresholds) -> str |
     count = max(
         (sum(person.kind == kind for person in found) for kind in ("person", "face")), default=0
     )
-    box = subject.bbox
     if count:
         who = words.people["one" if count == 1 else "two" if count == 2 else "more"]
-        box = _around([person.bbox for person in found])
-    elif box is None:
+        return f"{who} {_place(_around([person.bbox for person in found]), words)}"
+    if subject.bbox is None:
         return None
-    else:
-        area = subject.area
-        who = words.size[
-            "small"
-            if area < limits.subject_small
-            else "large"
-            if area > limits.subject_large
-            else "medium"
-        ]
+    if subject.area > limits.subject_large:
+        return words.size["large"]  # what fills the frame has no place in it
+    size = "small" if subject.area < limits.subject_small else "medium"
+    return f"{words.size[size]} {_place(subject.bbox, words)}"
+
+
+def _place(box: Box, words: Words) -> str:
+    """Thirds, with the middle one narrowed so that a lean is said when it is clear."""
     center = (box[0] + box[2]) / 2
-    place = "left" if center < 5 / 12 else "right" if center > 7 / 12 else "center"
-    return f"{who} {words.place[place]}"
+    return words.place["left" if center < 5 / 12 else "right" if center > 7 / 12 else "center"]
 
 
 def _around(boxes: Sequence[Box]) -> Box:

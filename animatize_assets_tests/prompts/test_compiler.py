@@ -94,6 +94,8 @@ def test_a_limit_drops_whole_parts_the_least_important_first() -> None:
         ({"scene_type__type": "portrait"}, "with sky and water", "A portrait."),
         ({"lighting__temperature": "neutral"}, "color temperature", "Low-key"),
         ({"subject__bbox": None, "subject__center_x": None}, "subject is", "Palette"),
+        ({"subject__area": 0.6}, "left third", "The subject fills much of the frame."),
+        ({"subject__area": 0.01}, "The subject is", "Small in the frame, the subject is on"),
         ({"lighting__direction_deg": None}, "from the upper left", "Low-key"),
         ({"depth__confidence": 0.0}, "foreground", "Palette"),
         ({"composition__horizon": None}, "orizon", "vanishing"),
