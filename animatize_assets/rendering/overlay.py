@@ -8,6 +8,7 @@ Every stroke is a share of the long side, so the drawing survives being reduced 
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from math import cos, hypot, radians, sin, tan
 
@@ -66,12 +67,13 @@ def draw_composition(
     (uint8 of any size, bit i = ``REGION_NAMES[i]``) a tint for each kind of surface. The long
     side of the result is at most 1280 px.
     """
-    base = reduce_to(pixels, LONG_SIDE_PX).astype(np.float32) * DIMMED
+    shown = reduce_to(pixels, LONG_SIDE_PX)
+    base = np.asarray(cv2.convertScaleAbs(shown, alpha=DIMMED), np.uint8)
     if regions is not None:
         base = _tinted(base, regions)
-    height, width = base.shape[:2]
+    picture = Image.fromarray(base)
     scale = SUPERSAMPLING
-    layer = Image.new("RGBA", (width * scale, height * scale), (0, 0, 0, 0))
+    layer = Image.new("RGBA", (picture.width * scale, picture.height * scale), (0, 0, 0, 0))
     pen = _Pen(layer)
     _draw_thirds(pen, analysis)
     _draw_empty_sides(pen, analysis)
@@ -82,9 +84,9 @@ def draw_composition(
         pen.box(person.bbox, PERSON, 0.8)
     if analysis.subject.bbox is not None:
         pen.brackets(analysis.subject.bbox, SUBJECT)
-    drawn = np.asarray(layer.resize((width, height), Image.Resampling.BOX), np.float32)
-    alpha = drawn[..., 3:] / 255
-    return np.clip(base * (1 - alpha) + drawn[..., :3] * alpha + 0.5, 0, 255).astype(np.uint8)
+    smoothed = layer.reduce(scale)
+    picture.paste(smoothed, mask=smoothed)
+    return np.asarray(picture, np.uint8)
 
 
 def draw_depth(depth: NDArray[np.floating]) -> NDArray[np.uint8]:
@@ -142,15 +144,24 @@ class _Pen:
         self._draw.ellipse((x - r, y - r, x + r, y + r), fill=(*color, 235))
 
 
-def _tinted(base: NDArray[np.float32], regions: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _tinted(base: NDArray[np.uint8], regions: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Move each pixel towards the mean tint of the surfaces that it belongs to."""
     height, width = base.shape[:2]
-    mask = cv2.resize(regions, (width, height), interpolation=cv2.INTER_NEAREST)
-    tinted = base.copy()
-    for bit, name in enumerate(REGION_NAMES):
-        here = np.bitwise_and(mask, 1 << bit) > 0
-        color = np.asarray(REGION_TINTS[name], np.float32)
-        tinted[here] = tinted[here] * (1 - TINT_OPACITY) + color * TINT_OPACITY
-    return tinted
+    bits = cv2.resize(regions, (width, height), interpolation=cv2.INTER_NEAREST)
+    tint = cv2.LUT(cv2.merge([bits, bits, bits]), _tint_table())
+    mixed = cv2.addWeighted(base, 1 - TINT_OPACITY, tint, TINT_OPACITY, 0)
+    return np.asarray(np.where(bits[..., None] > 0, mixed, base), np.uint8)
+
+
+@cache
+def _tint_table() -> NDArray[np.uint8]:
+    """RGB tint of every combination of surfaces, 256 x 1 x 3."""
+    table = np.zeros((256, 1, 3), np.uint8)
+    for bits in range(256):
+        own = [REGION_TINTS[name] for bit, name in enumerate(REGION_NAMES) if bits >> bit & 1]
+        if own:
+            table[bits] = np.mean(own, axis=0)
+    return table
 
 
 def _draw_thirds(pen: _Pen, analysis: SceneAnalysis) -> None:
