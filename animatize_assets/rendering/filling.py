@@ -79,8 +79,8 @@ def continue_picture(
         np.asarray(mirrored, np.uint8), part.of(smooth).astype(np.uint8), textured, 1 - textured
     )
     rows, columns = part.rows, part.columns
-    # 255 from 255 down, 0 from 191 down.
-    covered = cv2.addWeighted(hidden[rows, columns], 4, hidden[rows, columns], 0, -765)
+    # 1 where hidden is 255, 0 from 251 down: what shines through a soft edge stays the image.
+    covered = cv2.addWeighted(hidden[rows, columns], 64, hidden[rows, columns], 0, -64 * 251)
     replaced = part.of(amount) * covered.astype(np.float32) * np.float32(1 / 255)
     whole = pixels.copy()
     whole[rows, columns] = cv2.blendLinear(behind, pixels[rows, columns], replaced, 1 - replaced)
