@@ -6,6 +6,7 @@ measurement (one module each).
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +18,9 @@ from animatize_assets.scene.aesthetics import measure_aesthetics
 from animatize_assets.scene.appearance import measure_appearance
 from animatize_assets.scene.composition import measure_composition
 from animatize_assets.scene.depth import measure_depth, separation
+from animatize_assets.scene.horizon import find_horizon
 from animatize_assets.scene.lighting import measure_lighting
+from animatize_assets.scene.lines import find_segments
 from animatize_assets.scene.models import SceneAnalysis
 from animatize_assets.scene.optional_models import NO_MODELS, SceneModels
 from animatize_assets.scene.palette import measure_palette
@@ -78,11 +81,17 @@ def analyze_scene(
     """
     copy = WorkingCopy(_without_slivers(pixels))
     surface = Surface.of(copy)
-    composition = measure_composition(copy)
-    palette = measure_palette(copy)
-    lighting = measure_lighting(copy)
-    subject = measure_subject(copy, models.face, surface)
-    regions, region_mask = measure_regions(copy, composition.horizon, surface)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        # Two that spend their time inside OpenCV, where Python's lock is free; measured 15 %
+        # faster on two cores. What they answer does not depend on when they run.
+        finding_segments = beside.submit(find_segments, copy)
+        measuring_subject = beside.submit(measure_subject, copy, models.face, surface)
+        palette = measure_palette(copy)
+        lighting = measure_lighting(copy)
+        horizon = find_horizon(copy)
+        regions, region_mask = measure_regions(copy, horizon, surface)
+        composition = measure_composition(copy, finding_segments.result(), horizon)
+        subject = measuring_subject.result()
     depth, depth_map = measure_depth(copy, composition, models.depth)
     apart = separation(depth_map, subject.bbox)
     depth = depth.model_copy(
@@ -148,6 +157,7 @@ def _confidence(copy: WorkingCopy, analysis: SceneAnalysis, shorter_side_px: int
 
 def _structure(copy: WorkingCopy) -> float:
     """Share of the grey deviation that survives a reduction to a quarter, less that of noise."""
-    whole = float(np.std(copy.gray, dtype=np.float64))
-    reduced = float(np.std(copy.quarter.gray, dtype=np.float64))
+    whole, reduced = (
+        float(cv2.meanStdDev(plane)[1].item()) for plane in (copy.gray, copy.quarter.gray)
+    )
     return max(0.0, reduced / (whole + 1e-3) - NOISE_SURVIVES)

@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animatize_assets.scene.fractions import as_share, positions
-from animatize_assets.scene.horizon import find_horizon
 from animatize_assets.scene.lines import (
+    Segments,
     dominant_lines,
-    find_segments,
     find_vanishing_point,
     line_density,
 )
 from animatize_assets.scene.models import (
     Balance,
     Composition,
+    Horizon,
     NegativeSpace,
     Symmetry,
     ThirdsEnergy,
@@ -34,6 +34,10 @@ Floats = NDArray[np.float32]
 
 POWER_POINT_RADIUS = 0.09
 """Standard deviation of the weight around a power point, in picture widths and heights."""
+
+AXIS_OFF_MIDDLE = 0.03
+SENSOR_NOISE = 4.0
+"""Variance (grey levels squared) that counts as nothing when a picture meets its mirror image."""
 
 EDGE_FLOOR = 40.0
 """Sobel magnitude that is an edge in a picture of little contrast (a step of 10 grey levels)."""
@@ -51,9 +55,10 @@ BLUR_TAPS = 9
 """Length of the re-blurring filter (Crete et al. 2007, section 3)."""
 
 
-def measure_composition(copy: WorkingCopy) -> Composition:
-    """Measure the layout of ``copy``."""
-    segments = find_segments(copy)
+def measure_composition(
+    copy: WorkingCopy, segments: Segments, horizon: Horizon | None
+) -> Composition:
+    """Measure the layout of ``copy``, whose straight segments and horizon are known."""
     mass = _visual_mass(copy.quarter)
     return Composition(
         thirds=_thirds(mass),
@@ -69,7 +74,7 @@ def measure_composition(copy: WorkingCopy) -> Composition:
         lines=dominant_lines(segments),
         line_density=line_density(segments),
         vanishing_point=find_vanishing_point(segments),
-        horizon=find_horizon(copy),
+        horizon=horizon,
     )
 
 
@@ -123,21 +128,18 @@ def _mirror_agreement(gray: NDArray[np.uint8]) -> float:
     """
     columns = gray.shape[1]
     plane = cv2.GaussianBlur(gray, (0, 0), max(0.6, columns / 160)).astype(np.float32)
-    reach = max(0, round(columns * 0.03))
-    best = 0.0
-    for shift in range(-2 * reach, 2 * reach + 1):
-        left, right = max(0, shift), columns + min(0, shift)
-        part = plane[:, left:right]
-        best = max(best, _mirror_correlation(part))
-    return best
+    farthest = round(columns * AXIS_OFF_MIDDLE)
+    shifts = range(-2 * farthest, 2 * farthest + 1, 2)
+    parts = (plane[:, max(0, shift) : columns + min(0, shift)] for shift in shifts)
+    return max(_mirror_correlation(part) for part in parts)
 
 
 def _mirror_correlation(part: Floats) -> float:
     rest = part - part.mean(axis=1, keepdims=True)
-    energy = float((rest**2).sum(dtype=np.float64))
-    shared = float((rest * rest[:, ::-1]).sum(dtype=np.float64))
-    noise = 4.0 * rest.size
-    return float(np.clip(shared / (energy + noise), 0, 1))
+    flat = rest.ravel()
+    energy = float(np.einsum("i,i->", flat, flat))
+    shared = float(np.einsum("i,i->", flat, rest[:, ::-1].ravel()))
+    return as_share(shared / (energy + SENSOR_NOISE * flat.size))
 
 
 def _negative_space(quarter: WorkingCopy) -> NegativeSpace:

@@ -164,16 +164,17 @@ def _record(
     cues: tuple[DepthCue, ...],
     confidence: float,
 ) -> Depth:
-    sample = depth[::2, ::2]
-    low, high = (float(value) for value in np.percentile(sample, [5, 95]))
+    size = ((depth.shape[1] + 3) // 4, (depth.shape[0] + 3) // 4)
+    small = np.asarray(cv2.resize(depth, size, interpolation=cv2.INTER_AREA), np.float32)
+    low, high = (float(value) for value in np.percentile(small, [5, 95]))
     return Depth(
         method=method,
         model=model,
         cues=cues,
         confidence=float(np.clip(confidence, 0, 1)),
         spread=float(np.clip(high - low, 0, 1)),
-        near_share=_soft_share(depth - NEAR),
-        far_share=_soft_share(FAR - depth),
+        near_share=_soft_share(small - NEAR),
+        far_share=_soft_share(FAR - small),
         subject_separation=None,
     )
 

@@ -16,18 +16,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from animatize_assets.scene.fractions import as_share
 from animatize_assets.scene.models import Horizon
 from animatize_assets.scene.working_copy import WorkingCopy
 
 Floats = NDArray[np.float32]
 
-CELL_ROWS, CELL_COLUMNS = 72, 32
+CELL_ROWS, CELL_COLUMNS = 72, 24
 """The picture is averaged into cells first: a horizon is long, so columns are redundant, while
 its height is wanted to about 1 % of the picture."""
 
-TILTS_DEG = (0.0, 4.0, -4.0, 8.0, -8.0, 12.0, -12.0)
-FINER_DEG = (2.0, -2.0)
-"""Tilts that are tried, and then around the best; hand-held horizons rarely exceed 10 degrees."""
+TILTS_DEG = tuple(float(tilt) for tilt in (0, 2, -2, 4, -4, 6, -6, 8, -8, 10, -10, 12, -12))
+"""Tilts that are tried; hand-held horizons rarely exceed 10 degrees."""
 
 BAND = 5
 """Cells above and below the line whose means are compared: 7 % of the height."""
@@ -42,7 +42,7 @@ ROUGH = 14.0
 """Gradient above the line (grey levels per px of the quarter copy, median over columns, so that a
 tree or a person before the sky does not count) that speaks against sky."""
 
-LEAST_STRENGTH = 0.5
+LEAST_STRENGTH = 0.52
 """Below this there is none: noise, grids, plain colour and scattered shapes stay below 0.4."""
 
 
@@ -62,39 +62,17 @@ def find_horizon(copy: WorkingCopy) -> Horizon | None:
     wide, narrow = _steps(cells.lab, BAND), _steps(cells.lab, 1)
     roughness = np.cumsum(np.median(cells.detail, axis=1).astype(np.float64))
     aspect = (copy.height / CELL_ROWS) / (copy.width / CELL_COLUMNS)
-    best = _Line(0.0, 0.0, 0.0)
-    for tilt in TILTS_DEG:
-        best = max(best, _best_line(wide, narrow, roughness, tilt, aspect), key=_strength)
-    for offset in FINER_DEG:
-        tilt = best.tilt_deg + offset
-        best = max(best, _best_line(wide, narrow, roughness, tilt, aspect), key=_strength)
-    if best.strength < LEAST_STRENGTH:
+    shift = _shifts(aspect)
+    strengths = _strengths(_along(wide, shift), _along(narrow, shift), roughness)
+    tilt, row = np.unravel_index(int(np.argmax(np.round(strengths, 6))), strengths.shape)
+    strength = float(strengths[tilt, row])
+    if strength < LEAST_STRENGTH:
         return None
     return Horizon(
-        y=float(np.clip(best.row / CELL_ROWS, 0, 1)),
-        angle_deg=best.tilt_deg,
-        strength=min(best.strength, 1.0),
+        y=as_share((row + _peak_offset(strengths[tilt], int(row))) / CELL_ROWS),
+        angle_deg=TILTS_DEG[tilt],
+        strength=min(strength, 1.0),
     )
-
-
-@dataclass(frozen=True)
-class _Line:
-    strength: float
-    row: float
-    tilt_deg: float
-
-
-def _strength(line: _Line) -> float:
-    return line.strength
-
-
-def _best_line(
-    wide: Floats, narrow: Floats, roughness: NDArray[np.float64], tilt: float, aspect: float
-) -> _Line:
-    shift = _shift(tilt, aspect)
-    strengths = _strengths(_along(wide, shift), _along(narrow, shift), roughness)
-    row = int(np.argmax(strengths))
-    return _Line(float(strengths[row]), row + _peak_offset(strengths, row), tilt)
 
 
 def _cells(quarter: WorkingCopy) -> _Cells:
@@ -119,34 +97,44 @@ def _steps(lab: Floats, band: int) -> Floats:
     return steps
 
 
-def _shift(tilt_deg: float, aspect: float) -> NDArray[np.intp]:
-    """Rows that a line of this tilt lies below its middle, per column."""
+def _shifts(aspect: float) -> NDArray[np.intp]:
+    """Rows that a line lies below its middle, per tilt (rows) and column (columns)."""
     columns = np.arange(CELL_COLUMNS) - (CELL_COLUMNS - 1) / 2
-    rows = np.round(-np.tan(np.radians(tilt_deg)) * columns / aspect)
-    return np.asarray(rows, np.intp)
+    slopes = np.tan(np.radians(np.array(TILTS_DEG)))
+    return np.asarray(np.round(-slopes[:, None] * columns[None, :] / aspect), np.intp)
 
 
 def _along(steps: Floats, shift: NDArray[np.intp]) -> Floats:
-    """Move each column of ``steps`` so that a tilted line becomes a row; zero from outside."""
-    rows = np.arange(steps.shape[0])[:, None] + shift[None, :]
-    inside = (rows >= 0) & (rows < steps.shape[0])
-    moved = steps[rows.clip(0, steps.shape[0] - 1), np.arange(CELL_COLUMNS)[None, :]]
-    return np.asarray(moved * inside[..., None], np.float32)
+    """Move each column of ``steps`` so that a line of each tilt becomes a row.
+
+    Returns channels x tilts x rows x columns; zero from outside.
+    """
+    reach = int(np.abs(shift).max())
+    padded = np.pad(steps, ((reach, reach), (0, 0), (0, 0))).transpose(2, 0, 1)
+    rows = np.arange(steps.shape[0])[None, :, None] + shift[:, None, :] + reach
+    columns = np.arange(CELL_COLUMNS)[None, None, :]
+    return np.ascontiguousarray(padded[:, rows, columns], np.float32)
 
 
 def _strengths(wide: Floats, narrow: Floats, roughness: NDArray[np.float64]) -> Floats:
-    """Belief in each row boundary, 0..1: the product of what a horizon must be."""
-    mean = wide.mean(axis=1)
-    size = np.sqrt((mean**2).sum(axis=1))
-    share = np.einsum("rcf,rf->rc", wide, mean) / (size[:, None] ** 2 + 1)
-    everywhere = np.clip(2 * share - 0.4, 0, 1).mean(axis=1)
-    sharp = np.clip(2.5 * np.sqrt((narrow.mean(axis=1) ** 2).sum(axis=1)) / (size + 1) - 0.4, 0, 1)
-    clear = size**2 / (size**2 + LEAST_STEP**2)
-    sky_like = 1 / (1 + np.exp(-(mean[:, 0] - mean[:, 2]) / 4))
-    count = np.arange(1, roughness.size + 1)
-    smooth = np.exp(-((np.concatenate([[0], roughness / count]) / ROUGH) ** 2))
+    """Belief in each tilt (rows) and row boundary (columns), 0..1.
+
+    The product of what a horizon must be: the same step everywhere along it, sharp, clear,
+    brighter or bluer above, and smooth above.
+    """
+    mean = wide.mean(axis=3)
+    squared = (mean**2).sum(axis=0)
+    size = np.sqrt(squared)
+    share = (wide * mean[..., None]).sum(axis=0) / (squared[..., None] + 1)
+    everywhere = np.clip(2 * share - 0.4, 0, 1).mean(axis=2)
+    step = np.sqrt((narrow.mean(axis=3) ** 2).sum(axis=0))
+    sharp = np.clip(2.5 * step / (size + 1) - 0.4, 0, 1)
+    clear = squared / (squared + LEAST_STEP**2)
+    sky_like = 1 / (1 + np.exp(-(mean[0] - mean[2]) / 4))
+    rows = np.arange(1, roughness.size + 1)
+    smooth = np.exp(-((np.concatenate([[0], roughness / rows]) / ROUGH) ** 2))
     strengths = np.sqrt(everywhere**2 * sharp * clear * sky_like * smooth)
-    strengths[:MARGIN] = strengths[-MARGIN:] = 0
+    strengths[:, :MARGIN] = strengths[:, -MARGIN:] = 0
     return np.asarray(strengths, np.float32)
 
 

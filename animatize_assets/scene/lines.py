@@ -125,8 +125,9 @@ def _refined(direction: float, angle: Floats, length: Floats) -> Line:
     return Line(angle_deg=vertical, strength=float(np.clip(weight.sum() / length.sum(), 0, 1)))
 
 
-VOTERS = 64
-"""The longest segments propose and support vanishing points; the rest are too short to aim."""
+VOTERS, PROPOSERS = 64, 28
+"""The longest segments propose and support vanishing points; the rest are too short to aim. Any
+two of the proposers propose where they meet."""
 
 AIM_DEG = 2.0
 """A segment agrees with a point when it aims at it within about this angle; LSD's own angle error
@@ -157,7 +158,8 @@ def find_vanishing_point(segments: Segments) -> VanishingPoint | None:
         return None
     middle = segments.middle[:VOTERS]
     heading = (segments.end - segments.start)[:VOTERS] / weight[:, None]
-    candidates = _intersections(middle, heading, oblique[:VOTERS])
+    most_oblique = np.argsort(-np.round(converging, 9), kind="stable")[:PROPOSERS]
+    candidates = _intersections(middle[most_oblique], heading[most_oblique])
     if candidates.size == 0:
         return None
     agreement = _agreement(candidates, middle, heading, weight)
@@ -183,11 +185,9 @@ def _obliqueness(angle_deg: Floats) -> Floats:
     return np.asarray(np.clip((off_axis - 2) / 6, 0, 1))
 
 
-def _intersections(middle: Floats, heading: Floats, oblique: Floats) -> Floats:
-    """Points where two segments' lines meet, one of them at least oblique, within reach."""
+def _intersections(middle: Floats, heading: Floats) -> Floats:
+    """Points within reach where two segments' lines meet at more than a glancing angle."""
     first, second = np.triu_indices(middle.shape[0], 1)
-    useful = np.maximum(oblique[first], oblique[second]) > 0
-    first, second = first[useful], second[useful]
     cross = _cross(heading[first], heading[second])
     useful = np.abs(cross) > np.sin(np.radians(DIRECTION_BIN_DEG))
     first, second, cross = first[useful], second[useful], cross[useful]

@@ -19,8 +19,8 @@ from animatize_assets.scene.working_copy import WorkingCopy
 Floats = NDArray[np.float64]
 
 MOST_COLORS = 6
-BIN_BITS = 4
-"""Histogram of 16 x 16 x 16 colours; each bin is represented by the mean of its pixels."""
+BIN_BITS = 3
+"""Histogram of 8 x 8 x 8 colours; each bin is represented by the mean of its pixels."""
 
 APART = 14.0
 """Two palette colours closer than this (CIELAB) are one."""
