@@ -9,8 +9,9 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from animatize_assets.errors import InvalidRule
-from animatize_assets.movement.models import CameraMove
+from animatize_assets.errors import ImpossibleCameraPath, InvalidRule
+from animatize_assets.movement.camera_path import check_camera_path
+from animatize_assets.movement.models import CameraMove, Direction
 from animatize_assets.movement.rules import load_rules
 from animatize_assets.prompts.color_names import lab_of, nearest_name
 from animatize_assets.prompts.compiler import compile_prompt
@@ -171,3 +172,18 @@ def test_lab_of_known_colors() -> None:
 def test_every_named_color_is_its_own_nearest() -> None:
     table = load_templates().file.colors
     assert [nearest_name(value, table) for value in table.values()] == list(table)
+
+
+@pytest.mark.parametrize("move", get_args(CameraMove))
+def test_every_path_that_can_be_shown_can_be_named(move: CameraMove) -> None:
+    shown = 0
+    for direction in (None, *get_args(Direction)):
+        path = scenes.camera_path(move, direction)
+        try:
+            check_camera_path(path, 1600, 900)
+        except ImpossibleCameraPath:
+            continue
+        shown += 1
+        for target in TARGETS:
+            assert load_dialects().of(target).camera_phrase(move, direction)
+    assert shown >= max(1, len(DIRECTIONS_OF[move]))
