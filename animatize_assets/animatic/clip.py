@@ -116,4 +116,5 @@ def _check(facts: ClipFacts, renderer: FrameSource, path: CameraPath) -> None:
 
 def _discard(*files: Path) -> None:
     for file in files:
-        file.unlink(missing_ok=True)
+        if file.is_file():  # never a device
+            file.unlink()

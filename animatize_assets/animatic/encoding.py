@@ -86,8 +86,13 @@ def encode_mp4(
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
     except (av.FFmpegError, OSError) as error:
-        target.unlink(missing_ok=True)
+        _discard(target)
         raise RenderingFailed(f"The clip could not be written: {error}") from error
     except BaseException:
-        target.unlink(missing_ok=True)
+        _discard(target)
         raise
+
+
+def _discard(file: Path) -> None:
+    if file.is_file():  # never a device
+        file.unlink()
