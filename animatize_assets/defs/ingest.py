@@ -19,7 +19,6 @@ from animatize_assets.images.models import IngestOutcome
 from animatize_assets.images.quarantine import quarantine
 from animatize_assets.pipeline.watched_folder import FILES_PER_RUN, is_watched
 
-
 INGEST_OP = "ingest_files"
 
 

@@ -24,7 +24,7 @@ from PIL import Image
 
 from animatize_assets.animatic.clip import write_clip
 from animatize_assets.animatic.models import ClipRecord
-from animatize_assets.defs.resources import WorkshopResource
+from animatize_assets.defs.resources import WorkshopResource, default_resources
 from animatize_assets.errors import ProviderError
 from animatize_assets.generation.models import Attempt, PictureRecord
 from animatize_assets.images.artifacts import Draft
@@ -91,7 +91,7 @@ def cheap_stages(data_dir: Path, versions: Mapping[str, str] | None = None) -> d
 
 
 class CheapWorkshop(WorkshopResource):
-    """The project's workshop with cheap stages and, if given, other rules' or dialects' versions."""
+    """The workshop with cheap stages and, if given, versions of other rules or dialects."""
 
     rules_version: str = ""
     dialects_version: str = ""
@@ -109,8 +109,6 @@ class CheapWorkshop(WorkshopResource):
 
 
 def cheap_overrides(**versions: str) -> dict[str, dg.ConfigurableResource[Any]]:
-    from animatize_assets.defs.resources import default_resources
-
     given = default_resources()
     return {
         **{name: given[name] for name in ("stores", "scene_models", "picture_providers")},
