@@ -63,7 +63,10 @@ def _unexpected(error: Exception) -> tuple[str, str]:
     """Code and sentence of an error that nobody raised on purpose."""
     said = first_line(error)
     if type(error).__module__.startswith(("sqlalchemy", "sqlite3")):
-        return "storage_failed", f"The database could not be used: {said}."
+        return "storage_failed", (
+            f"The database could not be used: {said}. Is the folder that ANIMATIZE_DATA_DIR names "
+            "writable, and its disk not full?"
+        )
     return "internal_error", f"{type(error).__name__}: {said} (--verbose shows where)"
 
 

@@ -53,7 +53,7 @@ class Place:
     def run(self, *arguments: str | Path, code: int = 0) -> str:
         started = self.start(*arguments)
         out, err = started.communicate()
-        assert started.returncode == code, err
+        assert started.returncode == code, out + err
         return out
 
     def answer(self, *arguments: str | Path, code: int = 0) -> Any:
@@ -163,7 +163,7 @@ def test_two_runs_at_once_both_end_well(tmp_path: Path) -> None:
     both = [place.start("run", "--size", "64x48", "--json") for _ in range(2)]
     for started in both:
         out, err = started.communicate()
-        assert started.returncode == 0, err
+        assert started.returncode == 0, out + err
         assert {image["status"] for image in json.loads(out)["images"]} <= {"complete"}
     status = place.answer("status")
     assert status["images"]["complete"] == len(ingested["images"])
