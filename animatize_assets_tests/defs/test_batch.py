@@ -1,0 +1,136 @@
+"""One bad image in a batch costs no other, whichever asset it fails at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from animatize_assets.pipeline.stages import NEEDS, STAGES
+from animatize_assets_tests.defs.runs import failed_images, materializations, register, run, states
+from animatize_assets_tests.pipeline.cheap import made, wish
+
+
+def downstream(stage: str) -> set[str]:
+    """``stage`` and everything that cannot be made without it."""
+    cut = {stage}
+    for later in STAGES:
+        if cut & set(NEEDS[later]):
+            cut.add(later)
+    return cut
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_nineteen_of_twenty_are_complete_and_one_says_why(
+    stage: str, instance: dg.DagsterInstance, data_dir: Path, sizes: dict[str, Any]
+) -> None:
+    keys = register(instance, data_dir, sizes["batch"]["images"])
+    bad = keys[len(keys) // 3]
+    wish(data_dir, fail={bad: stage})
+
+    result = run(instance, keys)
+
+    assert not result.success
+    assert failed_images(result) == {
+        bad: {"asset": stage, "code": "provider_error", "reason": f"{stage} refused."}
+    }
+    lost = downstream(stage)
+    for asset, by_key in states(instance, keys).items():
+        assert {key for key, state in by_key.items() if state == "failed"} == (
+            {bad} if asset in lost else set()
+        )
+        assert Counter(by_key.values())["materialized"] == len(keys) - (asset in lost)
+
+    checks = {e.check_name: e for e in result.get_asset_check_evaluations()}
+    assert len(checks) == 4  # all of them, though the run failed
+    for check in checks.values():
+        named = check.metadata["failing"].value
+        assert isinstance(named, dict)
+        assert set(named) == ({bad} if check.asset_key.to_user_string() in lost else set())
+        assert check.passed == (check.asset_key.to_user_string() not in lost)
+
+    before = len(made(data_dir))
+    wish(data_dir)
+    again = run(instance, keys)
+    assert again.success
+    assert made(data_dir)[before:] == [(bad, s) for s in STAGES if s in lost]
+    assert all(
+        set(by_key.values()) == {"materialized"} for by_key in states(instance, keys).values()
+    )
+    assert sum(
+        made_.metadata["reused"].value is True for made_ in materializations(again).values()
+    ) == len(keys) * len(STAGES) - len(lost)
+
+
+def test_an_unexpected_exception_is_one_images_failure_too(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    keys = register(instance, data_dir, 3)
+    wish(data_dir, crash={keys[1]: "scene_analysis"})
+    result = run(instance, keys)
+    assert failed_images(result) == {
+        keys[1]: {
+            "asset": "scene_analysis",
+            "code": "unexpected_error",
+            "reason": "ZeroDivisionError: nobody expected this",
+        }
+    }
+    assert set(states(instance, keys)["animatic_clip"].values()) == {"materialized", "failed"}
+    logged = [e.message for e in instance.all_logs(result.run_id)] + [
+        e.user_message for e in instance.all_logs(result.run_id)
+    ]
+    assert any("Traceback" in text and "ZeroDivisionError" in text for text in logged if text)
+
+
+def test_one_image_alone_uses_the_same_assets(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    (key,) = register(instance, data_dir, 1)
+    assert run(instance, [key]).success
+    assert all(by_key == {key: "materialized"} for by_key in states(instance, [key]).values())
+
+
+def test_rendering_again_makes_only_picture_and_clip(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    keys = register(instance, data_dir, 2)
+    assert run(instance, keys).success
+    before = len(made(data_dir))
+    result = run(instance, keys, job="rerender_images", seed=7)
+    assert result.success
+    assert {stage for _, stage in made(data_dir)[before:]} == {"generated_picture"}
+    assert {asset for asset, _ in materializations(result)} == {
+        "generated_picture",
+        "animatic_clip",
+    }
+    assert {e.check_name for e in result.get_asset_check_evaluations()} == {
+        "picture_is_readable",
+        "clip_is_playable",
+    }
+
+
+def test_rendering_again_what_was_never_made_says_what_to_do(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    (key,) = register(instance, data_dir, 1)
+    result = run(instance, [key], job="rerender_images")
+    why = failed_images(result)[key]
+    assert why["code"] == "storage_failed"
+    assert "has no source_image yet; materialize source_image first" in why["reason"]
+
+
+def test_what_a_person_sees(instance: dg.DagsterInstance, data_dir: Path) -> None:
+    (key,) = register(instance, data_dir, 1)
+    shown = {asset: m.metadata for (asset, _), m in materializations(run(instance, [key])).items()}
+    for metadata in shown.values():
+        assert isinstance(metadata["seconds"].value, float)
+        assert metadata["reused"].value is False
+    assert "data:image/webp;base64," in str(shown["scene_analysis"]["preview"].value)
+    assert shown["movement_prediction"]["camera"].value == "zoom_in in"
+    assert "so the camera goes to it" in str(shown["movement_prediction"]["justification"].value)
+    assert shown["motion_prompt"]["prompt"].value == "Slow zoom in, cinematic."
+    assert shown["generated_picture"]["provider"].value == "local"
+    assert shown["generated_picture"]["cost_usd"].value == 0.0
+    assert "local made" in str(shown["generated_picture"]["attempts"].value)
+    assert Path(str(shown["animatic_clip"]["file"].value)).is_file()
