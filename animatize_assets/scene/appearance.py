@@ -13,14 +13,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from animatize_assets.scene.face_pattern import face_pattern
-from animatize_assets.scene.models import REGION_NAMES, Regions, Subject
+from animatize_assets.scene.models import Regions, Subject
 from animatize_assets.scene.surface import Surface
 
-FRAME_SHARE = 0.06
-"""Width of the frame band as a share of the shorter side."""
+USUAL_RECTILINEAR = 0.45
+"""Share of straight slope in a picture of nothing straight."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +36,17 @@ class Appearance:
 
 def measure_appearance(small: Surface, regions: Regions, subject: Subject) -> Appearance:
     """Measure what the scene type depends on."""
+    surfaces, structure = _surfaces(regions), _structure(small)
     values = {
-        **_surfaces(regions),
-        "subject_strength": subject.strength,
+        **surfaces,
         "subject_area": subject.area,
         "face_pattern": face_pattern(small),
         **_drawn(small),
-        **_frame(small),
         **_light_and_colour(small),
         **_layout(small),
-        **_structure(small),
+        **structure,
+        # Buildings are what is straight below a sky; indoors and paper have no sky.
+        "straight_under_sky": surfaces["sky"] * (structure["rectilinear"] - USUAL_RECTILINEAR),
         "aspect": float(np.log(small.shape[1] / small.shape[0])),
     }
     return Appearance(
@@ -58,110 +58,62 @@ def measure_appearance(small: Surface, regions: Regions, subject: Subject) -> Ap
 
 def _surfaces(regions: Regions) -> dict[str, float]:
     """Take square roots: that there is a sky says more than how much of it."""
-    return {name: float(getattr(regions, name).share) ** 0.5 for name in REGION_NAMES}
+    names = ("sky", "vegetation", "water", "ground", "skin")
+    return {name: float(getattr(regions, name).share) ** 0.5 for name in names}
 
 
 def _drawn(small: Surface) -> dict[str, float]:
     """Measure what drawings have: few colours, areas without grain, all slope in few edges."""
-    bins = np.round(small.lab.reshape(-1, 3) / 6).astype(np.int64)
-    keys = (bins[:, 0] * 128 + bins[:, 1]) * 128 + bins[:, 2]
-    _, counts = np.unique(keys, return_counts=True)
-    shares = np.sort(counts)[::-1] / keys.size
-    slope = _slope(small)
-    strongest = np.partition(slope.ravel(), slope.size - slope.size // 20)
-    edges = float(strongest[slope.size - slope.size // 20 :].sum())
+    # Bins of 6 units; L* has 18 of them, a* and b* at most 44 each way of -128..128.
+    bins = np.round(small.lab / np.float32(6)).astype(np.int32) + np.int32([0, 22, 22])
+    keys = (bins[..., 0] * 44 + bins[..., 1]) * 44 + bins[..., 2]
+    counts = np.sort(np.bincount(keys.ravel()))
+    slope = small.slope.ravel()
+    weakest_kept = slope.size - slope.size // 20
+    edges = float(np.partition(slope, weakest_kept)[weakest_kept:].sum())
     return {
-        "colour_count": float(np.log(np.searchsorted(shares.cumsum(), 0.9) + 1)),
-        "top_colours": float(shares[:3].sum()),
+        "top_colours": float(counts[-3:].sum()) / keys.size,
         "flat": float((small.texture < 0.35).mean()),
         "smooth": float((small.texture < 1.0).mean()),
         "edge_concentration": edges / (float(slope.sum()) + 1e-6),
     }
 
 
-def _slope(small: Surface) -> NDArray[np.float32]:
-    return np.asarray(cv2.magnitude(*small.slopes), np.float32)
-
-
-def _frame(small: Surface) -> dict[str, float]:
-    """Measure the frame: that of a lone thing is quiet, that of a cut-out is white."""
-    rows, columns = small.shape
-    band = max(2, round(FRAME_SHARE * min(rows, columns)))
-    frame = np.ones(small.shape, np.bool_)
-    frame[band:-band, band:-band] = False
-    centre = small.texture[rows // 4 : rows - rows // 4, columns // 4 : columns - columns // 4]
-    white = (small.lightness > 96) & (small.chroma < 4)
-    spread = float(np.sqrt(small.lab[frame].var(axis=0).sum()))
-    return {
-        "white_frame": float(white[frame].mean()),
-        "white": float(white.mean()),
-        "frame_spread": float(np.log(spread + 2)),
-        "focus": float(np.log((centre.mean() + 0.5) / (small.texture[frame].mean() + 0.5))),
-    }
-
-
 def _light_and_colour(small: Surface) -> dict[str, float]:
-    coloured = small.chroma > 12
-    hue = small.hue_deg
-    warm_skin = (
-        (hue > 20)
-        & (hue < 75)
-        & (small.chroma > 10)
-        & (small.chroma < 42)
-        & (small.lightness > 35)
-        & (small.lightness < 90)
-    )
+    chroma, hue = small.chroma, small.hue_deg
+    purple = (chroma > 12) & ((hue > 300) | (hue < 25))
     return {
-        "chroma": float(small.chroma.mean()) / 30,
-        "vivid": float((small.chroma > 55).mean()),
-        "grey": float((small.chroma < 3).mean()),
         "lightness": float(small.lightness.mean()) / 100,
-        "lightness_spread": float(small.lightness.std()) / 30,
-        "dark": float((small.lightness < 15).mean()),
-        "red_green": float(small.lab[..., 1].mean()) / 15,
-        "yellow_blue": float(small.lab[..., 2].mean()) / 20,
-        "green": float(((hue > 98) & (hue < 165) & coloured).mean()),
-        "orange": float(((hue < 98) & (hue > 25) & coloured).mean()),
-        "purple": float(((hue > 300) | (hue < 25))[coloured].sum()) / coloured.size,
-        "skin_tone": float(warm_skin.mean()),
+        "chroma": float(chroma.mean()) / 30,
+        "vivid": float((chroma > 55).mean()),
+        "grey": float((chroma < 3).mean()),
+        "purple": float(purple.mean()),
     }
 
 
 def _layout(small: Surface) -> dict[str, float]:
-    """Measure layers: outdoors is smooth and light above, textured and dark below."""
-    rows = small.shape[0]
-    third, fifth = rows // 3, rows // 5
-    texture, lightness = small.texture, small.lightness
-    blue = (small.hue_deg > 225) & (small.hue_deg < 300) & (small.chroma > 12)
-    total = float(small.lab.reshape(-1, 3).var(axis=0).sum()) + 1
+    """Measure layers: open scenery changes from top to bottom more than from side to side."""
+    whole = np.asarray(cv2.meanStdDev(small.lab)[1], np.float64)
+    rows = np.asarray(cv2.meanStdDev(cv2.reduce(small.lab, 1, cv2.REDUCE_AVG))[1], np.float64)
+    lowest = small.texture[-(small.shape[0] // 5) :]
     return {
-        "lighter_above": float(lightness[:third].mean() - lightness[-third:].mean()) / 30,
-        "rougher_below": float(
-            np.log((texture[-third:].mean() + 0.5) / (texture[:third].mean() + 0.5))
-        ),
-        "layers_down": float(small.lab.mean(axis=1).var(axis=0).sum()) / total,
-        "layers_across": float(small.lab.mean(axis=0).var(axis=0).sum()) / total,
-        "blue_above": float(blue[: rows // 2].mean()),
-        "smooth_above": float((texture[:fifth] < 2).mean()),
-        "smooth_below": float((texture[-fifth:] < 2).mean()),
+        "layers_down": float((rows**2).sum()) / (float((whole**2).sum()) + 1),
+        "smooth_below": float((lowest < 2).mean()),
     }
 
 
 def _structure(small: Surface) -> dict[str, float]:
+    """Measure straight edges, and how fine and how evenly spread detail is."""
     along_x, along_y = small.slopes
-    slope = _slope(small)
     straight = np.minimum(along_x, along_y) < 0.27 * np.maximum(along_x, along_y)
-    down = float((along_y**2).sum())
+    across, down = float(cv2.norm(along_x)) ** 2, float(cv2.norm(along_y)) ** 2
     lightness = small.lightness
-    fine = cv2.absdiff(lightness, cv2.GaussianBlur(lightness, (0, 0), 1.0)).mean()
-    coarse = cv2.absdiff(
-        cv2.GaussianBlur(lightness, (0, 0), 4.0), cv2.GaussianBlur(lightness, (0, 0), 12.0)
-    ).mean()
+    fine = cv2.absdiff(lightness, cv2.blur(lightness, (3, 3))).mean()
+    coarse = cv2.absdiff(cv2.blur(lightness, (13, 13)), cv2.blur(lightness, (41, 41))).mean()
     cells = cv2.resize(small.texture, (6, 6), interpolation=cv2.INTER_AREA)
     return {
-        "texture": float(np.log(small.texture.mean() + 0.5)),
-        "rectilinear": float(slope[straight].sum()) / (float(slope.sum()) + 1e-6),
-        "horizontal_edges": down / (down + float((along_x**2).sum()) + 1e-6),
+        "rectilinear": float(small.slope[straight].sum()) / (float(small.slope.sum()) + 1e-6),
+        "horizontal_edges": down / (down + across + 1e-6),
         "fine_detail": float(np.log((fine + 0.1) / (coarse + 0.3))),
         "uneven_texture": float(np.log(cells + 0.3).std()),
     }

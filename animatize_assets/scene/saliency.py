@@ -42,8 +42,7 @@ def saliency_map(small: Surface) -> NDArray[np.float64]:
     rows, columns = small.shape
     scale = min(1.0, GRID_LONG_SIDE_PX / max(rows, columns))
     size = (max(4, round(columns * scale)), max(4, round(rows * scale)))
-    along_x, along_y = small.slopes
-    energy = cv2.resize(cv2.magnitude(along_x, along_y), size, interpolation=cv2.INTER_AREA)
+    energy = cv2.resize(small.slope, size, interpolation=cv2.INTER_AREA)
     ceiling = float(np.percentile(energy, 95))
     if ceiling < MIN_ENERGY:
         return np.zeros(energy.shape, np.float64)

@@ -34,7 +34,8 @@ class Surface:
     def of(cls, copy: WorkingCopy) -> Surface:
         """Reduce a working copy (by area averaging; never enlarged)."""
         scale = SURFACE_LONG_SIDE_PX / max(copy.height, copy.width)
-        rgb = copy.rgb
+        # In two steps where there is room: halving is five times faster than an odd ratio.
+        rgb = copy.half.rgb if scale <= 0.5 else copy.rgb
         if scale < 1:
             size = (max(4, round(copy.width * scale)), max(4, round(copy.height * scale)))
             rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
@@ -76,3 +77,8 @@ class Surface:
         along_x = cv2.Sobel(self.lightness, cv2.CV_32F, 1, 0)
         along_y = cv2.Sobel(self.lightness, cv2.CV_32F, 0, 1)
         return np.abs(along_x).astype(np.float32), np.abs(along_y).astype(np.float32)
+
+    @cached_property
+    def slope(self) -> NDArray[np.float32]:
+        """Norm of the two derivatives."""
+        return np.asarray(cv2.magnitude(*self.slopes), np.float32)
