@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 
 import animatize_assets
-from animatize_assets.cli.contact_sheets import FOLDER
+from animatize_assets.cli.contact_sheets import sheet_path
 from animatize_assets.cli.ingest import offer_files, register_accepted
 from animatize_assets.cli.run import exit_code, materialize, run_document, what_was_done
 from animatize_assets.cli.stored import load_stored
@@ -34,8 +34,8 @@ def demo(terminal: Terminal) -> int:
     terminal.say(demo_table(result, stored, workplace.data_dir))
     terminal.say(what_was_done(result))
     paths = [path for key in keys for path in files_of(stored[key], workplace.data_dir)]
-    sheets = workplace.data_dir / FOLDER
-    terminal.say_unwrapped(*(f"  {path}" for path in paths), f"Contact sheets: {sheets}")
+    paths += [sheet for key in keys if (sheet := sheet_path(workplace.data_dir, key)).is_file()]
+    terminal.say_unwrapped(*(f"  {path}" for path in paths))
     terminal.say_unwrapped(f"Look at it in Dagster: {how_to_open_the_ui(workplace.data_dir)}")
     return exit_code(result)
 
