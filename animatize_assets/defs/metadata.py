@@ -20,8 +20,8 @@ from animatize_assets.generation.models import PictureRecord
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.models import ImageRecord
 from animatize_assets.movement.models import MovementPrediction
-from animatize_assets.pipeline.making import THUMBNAIL
 from animatize_assets.pipeline.stages import StageOutcome
+from animatize_assets.pipeline.thumbnails import THUMBNAIL
 from animatize_assets.prompts.models import MotionPrompt
 from animatize_assets.scene.models import SceneAnalysis
 

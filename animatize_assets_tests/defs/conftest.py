@@ -8,7 +8,6 @@ import pytest
 
 from animatize_assets.orchestration import open_instance
 
-
 HERE = Path(__file__).parent
 DAGSTERS_OWN = "ignore:InitResourceContext.dagster_run is deprecated:DeprecationWarning"
 """Dagster 1.13 calls this deprecated property of its own whenever a resource is set up."""

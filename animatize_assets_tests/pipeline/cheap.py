@@ -30,8 +30,9 @@ from animatize_assets.generation.models import Attempt, PictureRecord
 from animatize_assets.images.artifacts import Draft
 from animatize_assets.images.models import ImageRecord
 from animatize_assets.movement.models import CameraPath, Keyframe, MovementPrediction
-from animatize_assets.pipeline.making import THUMBNAIL, default_stages
+from animatize_assets.pipeline.making import default_stages
 from animatize_assets.pipeline.stages import Stage, Work
+from animatize_assets.pipeline.thumbnails import THUMBNAIL
 from animatize_assets.pipeline.workshop import Workshop
 from animatize_assets.prompts.models import MotionPrompt
 from animatize_assets.records import Record
