@@ -29,6 +29,9 @@ CLEAR_DIRECTION = 0.15
 NEUTRAL_CHROMA = 14.0
 """CIELAB chroma at which a pixel counts 0.6 as near-neutral: a tinted grey, not a colour."""
 
+GRAY_CARD, DARK = 60.0, 15.0
+"""Lightness that chroma is referred to, and the least that it is divided by."""
+
 TINTED = 0.07
 """Shift of the near-neutral pixels (b*/60: 4 units) from which light is warm or cool."""
 
@@ -87,8 +90,14 @@ def _direction(luma: Floats) -> tuple[float | None, float]:
 
 
 def _temperature_shift(lab: NDArray[np.uint8]) -> float:
+    """Mean b* of the near-neutral pixels, as it would be at the lightness of a grey card.
+
+    Chroma grows with exposure; relative to lightness it does not, so a darker copy of a picture
+    is as warm as the picture.
+    """
     light, a, b = (lab[..., k].astype(np.float64) for k in range(3))
-    a, b = a - 128, b - 128
+    exposure = GRAY_CARD / np.maximum(light * (100 / 255), DARK)
+    a, b = (a - 128) * exposure, (b - 128) * exposure
     neutral = np.exp(-(a**2 + b**2) / (2 * NEUTRAL_CHROMA**2))
     # Very dark and blown-out pixels carry no colour of light.
     told = neutral * np.clip(light / 50, 0, 1) * np.clip((255 - light) / 10, 0, 1)

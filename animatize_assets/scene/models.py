@@ -188,7 +188,9 @@ class Lighting(Record):
     )
     direction_strength: Share
     temperature: Literal["warm", "neutral", "cool"]
-    temperature_shift: Signed = Field(description="mean CIELAB b* / 60 over near-neutral pixels")
+    temperature_shift: Signed = Field(
+        description="mean CIELAB b* / 60 over near-neutral pixels, at the lightness of a grey card"
+    )
 
 
 class Region(Record):

@@ -139,7 +139,7 @@ def _colorfulness(rgb: NDArray[np.uint8]) -> float:
 
 
 def _harmony(hue_deg: Floats, chroma: Floats) -> Harmony:
-    weight = np.where(chroma > COLORED, chroma, 0)
+    weight = chroma * np.clip(chroma / COLORED - 0.5, 0, 1)
     colored = float(weight.sum()) / (chroma.size * COLORED)
     if colored < 0.15:
         return Harmony(type="achromatic", score=float(np.clip(1 - colored / 0.3, 0, 1)))
