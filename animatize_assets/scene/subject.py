@@ -16,12 +16,20 @@ from animatize_assets.scene.saliency import saliency_map
 from animatize_assets.scene.surface import Surface
 from animatize_assets.scene.working_copy import WorkingCopy
 
-TRIMMED_TAIL = 0.01
-"""Share of the salient mass that may lie outside the box on each of its four sides."""
+PEAKS_ONLY = 12
+"""Power applied to the map before a box is put around it: a cell at three quarters of the peak
+then weighs 3 %, so that weak clutter does not stretch the box. Anything from 8 to 16 boxes the
+labelled pictures alike."""
 
-MIN_CONCENTRATION = 0.35
-"""Gini coefficient of the saliency map below which nothing stands out. White noise has 0.29 (the
-centre prior alone makes it uneven), the most even labelled picture with a subject 0.37."""
+TRIMMED_TAIL = 0.001
+"""Share of that mass that may lie outside the box on each of its four sides."""
+
+WIDENED = 0.08
+"""The box is grown by this share of the way to the frame: peaks lie inside a subject's outline."""
+
+MIN_CONCENTRATION = 0.307
+"""Gini coefficient of the squared map below which nothing stands out: noise of any grain reaches
+0.26 to 0.306, pictures of one texture 0.26 to 0.30, the most even picture of something 0.308."""
 
 
 def measure_subject(
@@ -29,21 +37,23 @@ def measure_subject(
 ) -> Subject:
     """Find the salient region and the people.
 
-    ``strength`` is the Gini coefficient of saliency over the picture: 0 = spread evenly, 1 = all
-    in one place. ``bbox`` is None below ``MIN_CONCENTRATION``. ``surface``: when already at hand.
+    ``strength`` is the Gini coefficient of squared saliency over the picture: 0 = spread evenly,
+    1 = all in one place. ``bbox`` is None below ``MIN_CONCENTRATION``.
+    ``surface``: when already at hand.
     """
     small = Surface.of(copy) if surface is None else surface
     people = find_people(small.rgb)
     if face is not None:
         people = (*find_faces(copy.rgb, face), *people)
     saliency = saliency_map(small)
-    strength = concentration(saliency)
+    strength = concentration(saliency**2)
     if strength < MIN_CONCENTRATION:
         return Subject(
             bbox=None, strength=strength, area=0.0, center_x=None, center_y=None, people=people
         )
-    x0, x1 = _extent(saliency.sum(axis=0))
-    y0, y1 = _extent(saliency.sum(axis=1))
+    peaks = (saliency / saliency.max()) ** PEAKS_ONLY
+    x0, x1 = _extent(peaks.sum(axis=0))
+    y0, y1 = _extent(peaks.sum(axis=1))
     box: Box = (x0, y0, x1, y1)
     return Subject(
         bbox=box,
@@ -68,11 +78,11 @@ def concentration(saliency: NDArray[np.float64]) -> float:
 
 
 def _extent(profile: NDArray[np.float64]) -> tuple[float, float]:
-    """Where a profile holds all but ``TRIMMED_TAIL`` of its mass at each end, as fractions."""
+    """Find where a profile holds all but ``TRIMMED_TAIL`` at each end, widened; in fractions."""
     mass = np.concatenate([[0.0], np.cumsum(profile)]) / profile.sum()
     edges = np.linspace(0.0, 1.0, mass.size)
-    low = float(np.interp(TRIMMED_TAIL, mass, edges))
+    low = float(np.interp(TRIMMED_TAIL, mass, edges)) * (1 - WIDENED)
     # From the other end with the same arithmetic, so that a mirrored picture gives a mirrored box.
     back = np.concatenate([[0.0], np.cumsum(profile[::-1])]) / profile.sum()
-    high = 1.0 - float(np.interp(TRIMMED_TAIL, back, edges))
+    high = 1.0 - float(np.interp(TRIMMED_TAIL, back, edges)) * (1 - WIDENED)
     return low, high
