@@ -6,12 +6,13 @@ here: how a frame is drawn (``rendering``) or encoded (``encoding``, ``preview``
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +23,11 @@ from animatize_assets.animatic.preview import FRAMES_PER_S, encode_preview, prev
 from animatize_assets.animatic.recipe import to_text
 from animatize_assets.errors import RenderingFailed
 from animatize_assets.movement.models import CameraPath
+from animatize_assets.rendering.threads import one_opencv_thread
+from animatize_assets.rendering.video_planes import reduced_rgb
+
+AHEAD = 2
+"""Frames drawn at the same time, and kept ready for the encoder: it must rarely wait."""
 
 
 class FrameSource(Protocol):
@@ -35,8 +41,8 @@ class FrameSource(Protocol):
     def height(self) -> int:
         """Frame height, px."""
 
-    def render(self, t: float) -> NDArray[np.uint8]:
-        """Return the frame at ``t`` in 0..1: uint8, height x width x RGB."""
+    def render_planes(self, t: float) -> NDArray[np.uint8]:
+        """Return the frame at ``t`` in 0..1: uint8, 3/2 height x width, 4:2:0 planes of BT.709."""
 
 
 def frame_times(path: CameraPath) -> list[float]:
@@ -55,8 +61,8 @@ def write_clip(
 ) -> ClipFacts:
     """Write the clip of ``path`` to ``mp4`` and a small animated WebP to ``preview``.
 
-    Both carry ``recipe``. Frames are drawn one ahead of the encoder and never held together. The
-    finished clip is decoded again: what is returned is true of the file.
+    Both carry ``recipe``. Frames are drawn just ahead of the encoder and never held together. The
+    finished file is opened again and its key frames are decoded: what is returned is true of it.
 
     Raises:
         RenderingFailed: encoder or disk refused, or the clip does not decode to what the path
@@ -75,7 +81,7 @@ def write_clip(
         )
         duration_s = path.frame_count / path.fps
         preview.write_bytes(encode_preview(small, duration_s=duration_s, recipe_text=text))
-        facts = inspect_clip(mp4)
+        facts = inspect_clip(mp4, every_frame=False)
         _check(facts, renderer, path)
     except OSError as error:
         _discard(mp4, preview)
@@ -89,20 +95,23 @@ def write_clip(
 def _drawn(
     renderer: FrameSource, path: CameraPath, small: list[NDArray[np.uint8]]
 ) -> Iterator[NDArray[np.uint8]]:
-    """Draw each frame while the one before is encoded; keep reduced ones for the preview."""
+    """Draw frames while those before are encoded; keep reduced ones for the preview."""
     times = frame_times(path)
     stride = max(1, round(path.fps / FRAMES_PER_S))
     size = preview_size(renderer.width, renderer.height)
-    with ThreadPoolExecutor(1, "frames") as drawing:
-        ahead = drawing.submit(renderer.render, times[0])
-        for index in range(len(times)):
-            frame = ahead.result()
-            if index + 1 < len(times):
-                ahead = drawing.submit(renderer.render, times[index + 1])
-            if index % stride == 0 or index + 1 == len(times):
-                reduced = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-                small.append(np.asarray(reduced, np.uint8))
-            yield frame
+    with one_opencv_thread(), ThreadPoolExecutor(AHEAD, "frames") as drawing:
+        upcoming = iter(times)
+        ahead = deque(drawing.submit(renderer.render_planes, t) for t in islice(upcoming, AHEAD))
+        try:
+            for index in range(len(times)):
+                frame = ahead.popleft().result()
+                ahead.extend(drawing.submit(renderer.render_planes, t) for t in islice(upcoming, 1))
+                if index % stride == 0 or index + 1 == len(times):
+                    small.append(reduced_rgb(frame, size))
+                yield frame
+        finally:
+            for waiting in ahead:
+                waiting.cancel()
 
 
 def _check(facts: ClipFacts, renderer: FrameSource, path: CameraPath) -> None:

@@ -28,7 +28,6 @@ KEYFRAME_INTERVAL_S = 2
 
 _BT709 = 1  # ITU-T H.273: the code of BT.709 for primaries, transfer and matrix alike
 _LIMITED = 1  # libavutil's AVCOL_RANGE_MPEG: luma 16 to 235
-_FULL = 2  # libavutil's AVCOL_RANGE_JPEG: 0 to 255
 
 
 def encode_mp4(
@@ -40,10 +39,12 @@ def encode_mp4(
     fps: int,
     comment: str,
 ) -> None:
-    """Write ``frames`` (uint8 height x width x RGB) as a playable MP4.
+    """Write ``frames`` as a playable MP4.
 
-    yuv420p in BT.709, limited range, flagged as such; the index stands first, so that a browser
-    plays it while loading; no date. The same frames give the same bytes.
+    Each frame is uint8, 3/2 ``height`` x ``width``: 4:2:0 planes of BT.709, limited range, chroma
+    in the middle of its four pixels (``rendering.video_planes``), flagged as such. The index
+    stands first, so that a browser plays it while loading; there is no date. The same frames give
+    the same bytes.
 
     Raises:
         RenderingFailed: the codec or the disk refused; no file is left behind.
@@ -61,7 +62,11 @@ def encode_mp4(
             stream = container.add_stream(
                 "libx264",
                 rate=fps,
-                options={"preset": PRESET, "crf": str(CONSTANT_QUALITY)},
+                options={
+                    "preset": PRESET,
+                    "crf": str(CONSTANT_QUALITY),
+                    "x264-params": "chromaloc=1",
+                },
             )
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             stream.time_base = Fraction(1, fps)
@@ -71,16 +76,8 @@ def encode_mp4(
             codec.gop_size = KEYFRAME_INTERVAL_S * fps
             codec.color_primaries = codec.color_trc = codec.colorspace = _BT709
             codec.color_range = _LIMITED
-            reformatter = av.video.reformatter.VideoReformatter()
-            for index, pixels in enumerate(frames):
-                given = av.VideoFrame.from_numpy_buffer(pixels, format="rgb24")
-                frame = reformatter.reformat(
-                    given,
-                    format="yuv420p",
-                    dst_colorspace=_BT709,
-                    src_color_range=_FULL,
-                    dst_color_range=_LIMITED,
-                )
+            for index, planes in enumerate(frames):
+                frame = av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")
                 frame.pts = index
                 frame.time_base = Fraction(1, fps)
                 container.mux(stream.encode(frame))

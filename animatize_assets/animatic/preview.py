@@ -22,12 +22,12 @@ MAX_BYTES = 300_000
 """Bound of the preview file that is stored beside a clip."""
 
 LONG_SIDE_PX = 320
-FRAMES_PER_S = 8
+FRAMES_PER_S = 6
 """Enough to see where a slow camera goes."""
 
 _RECIPE_TAG = 0x010E  # EXIF ImageDescription
 
-_ATTEMPTS = ((1.0, 1, 60), (1.0, 1, 40), (0.75, 2, 40), (0.5, 2, 35), (0.5, 4, 25), (0.3, 4, 20))
+_ATTEMPTS = ((1.0, 1, 50), (1.0, 1, 35), (0.75, 2, 40), (0.5, 2, 35), (0.5, 4, 25), (0.3, 4, 20))
 """(share of the side, every n-th frame, WebP quality): the first that fits is taken."""
 
 

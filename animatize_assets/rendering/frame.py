@@ -6,7 +6,9 @@ Belongs here: putting layers together to one frame. Does not belong here: where 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil, floor, sqrt
 
 import cv2
@@ -17,6 +19,7 @@ from animatize_assets.movement.models import CameraPath
 from animatize_assets.rendering.layers import cut_into_layers
 from animatize_assets.rendering.projection import Box, Projection
 from animatize_assets.rendering.texture import Texture, at_frame_resolution, make_texture
+from animatize_assets.rendering.video_planes import to_planes, to_video_colours
 
 
 class FrameRenderer:
@@ -24,7 +27,7 @@ class FrameRenderer:
 
     ``pixels``: uint8, rows x columns x RGB. ``depth``: float, rows x columns of the same aspect
     and any size, 1 = near. ``width`` and ``height`` are the frame's, px. The same arguments give
-    the same frames, whatever the number of threads.
+    the same frames, whatever the number of threads; several threads may draw at once.
 
     Raises:
         ImpossibleCameraPath: the path leaves this image.
@@ -40,43 +43,59 @@ class FrameRenderer:
     ) -> None:
         self.width = width
         self.height = height
-        image_size = pixels.shape[1], pixels.shape[0]
-        self._projection = Projection(path, *image_size, width, height)
+        self._image_size = pixels.shape[1], pixels.shape[0]
+        self._projection = Projection(path, *self._image_size, width, height)
         nearest, widest = self._projection.steps
-        step = sqrt(nearest * widest)
-        working = at_frame_resolution(pixels, step)
-        layers = cut_into_layers(
+        working = at_frame_resolution(pixels, sqrt(nearest * widest))
+        self._layers = cut_into_layers(
             working,
             np.asarray(depth, np.float32),
-            drift_px=self._projection.drift_px * working.shape[1] / image_size[0],
+            drift_px=self._projection.drift_px * working.shape[1] / pixels.shape[1],
         )
-        far, *nearer = layers
-        self._far = _Sheet(
-            far.depth,
-            make_texture(far.picture, image_size, self._projection.extent),
-            self._projection.extent,
-        )
-        self._nearer = []
-        for layer in nearer:
-            box = _overlap(self._projection.extent, _occupied(layer.picture, image_size))
-            if box is not None:
-                texture = make_texture(_premultiplied(layer.picture), image_size, box)
-                self._nearer.append(_Sheet(layer.depth, texture, box))
 
     def render(self, t: float) -> NDArray[np.uint8]:
         """Return the frame at ``t`` in 0..1: uint8, height x width x RGB."""
+        return np.asarray(cv2.cvtColor(self._drawn(self._in_rgb, t), cv2.COLOR_RGBA2RGB), np.uint8)
+
+    def render_planes(self, t: float) -> NDArray[np.uint8]:
+        """Return the frame at ``t`` as video: uint8, the 4:2:0 planes of BT.709 (``video_planes``).
+
+        3/2 height x width: Y, and below it Cb and Cr at half the resolution.
+        """
+        return to_planes(self._drawn(self._in_video_colours, t))
+
+    @cached_property
+    def _in_rgb(self) -> list[_Sheet]:
+        return self._sheets(lambda rgb: rgb)
+
+    @cached_property
+    def _in_video_colours(self) -> list[_Sheet]:
+        return self._sheets(to_video_colours)
+
+    def _sheets(self, converted: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> list[_Sheet]:
+        """Return the layers as textures, the farthest first; those never seen are left out."""
+        extent = self._projection.extent
+        sheets: list[_Sheet] = []
+        for layer in self._layers:
+            box = _overlap(extent, _occupied(layer.alpha, self._image_size)) if sheets else extent
+            if box is not None:
+                picture = _premultiplied(converted(layer.picture), layer.alpha)
+                texture = make_texture(picture, self._image_size, box)
+                sheets.append(_Sheet(layer.depth, texture, box))
+        return sheets
+
+    def _drawn(self, sheets: list[_Sheet], t: float) -> NDArray[np.uint8]:
         whole = (0, 0, self.width, self.height)
-        frame = self._drawn(self._far, t, whole)
-        for sheet in self._nearer:
+        far, *nearer = sheets
+        frame = far.texture.draw(self._projection.points(t, far.depth, whole), whole)
+        for sheet in nearer:
             left, top, right, bottom = self._projection.window_of(t, sheet.box)
             if left < right and top < bottom:
-                over = self._drawn(sheet, t, (left, top, right, bottom))
+                window = (left, top, right, bottom)
+                points = self._projection.points(t, sheet.depth, window)
                 under = frame[top:bottom, left:right]
-                under[:] = _laid_over(under, over)
-        return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGBA2RGB), np.uint8)
-
-    def _drawn(self, sheet: _Sheet, t: float, window: Box) -> NDArray[np.uint8]:
-        return sheet.texture.draw(self._projection.points(t, sheet.depth, window), window)
+                under[:] = _laid_over(under, sheet.texture.draw(points, window))
+        return frame
 
 
 @dataclass(frozen=True)
@@ -95,18 +114,16 @@ def _laid_over(under: NDArray[np.uint8], over: NDArray[np.uint8]) -> NDArray[np.
     return np.asarray(cv2.add(seen, over), np.uint8)
 
 
-def _premultiplied(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    alpha = cv2.extractChannel(rgba, 3)
-    opaque = np.full_like(alpha, 255)
-    return np.asarray(
-        cv2.multiply(rgba, cv2.merge([alpha] * 3 + [opaque]), scale=1 / 255), np.uint8
-    )
+def _premultiplied(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return ``colours`` (three channels) times ``alpha``, with ``alpha`` as the fourth."""
+    scaled = cv2.multiply(colours, cv2.merge([alpha] * 3), scale=1 / 255)
+    return np.asarray(cv2.merge([*cv2.split(scaled), alpha]), np.uint8)
 
 
-def _occupied(rgba: NDArray[np.uint8], image_size: tuple[int, int]) -> Box:
-    """Return the box, image px, outside of which alpha is 0."""
-    left, top, width, height = cv2.boundingRect(cv2.extractChannel(rgba, 3))
-    across, down = image_size[0] / rgba.shape[1], image_size[1] / rgba.shape[0]
+def _occupied(alpha: NDArray[np.uint8], image_size: tuple[int, int]) -> Box:
+    """Return the box, image px, outside of which ``alpha`` is 0."""
+    left, top, width, height = cv2.boundingRect(alpha)
+    across, down = image_size[0] / alpha.shape[1], image_size[1] / alpha.shape[0]
     return (
         floor(left * across),
         floor(top * down),

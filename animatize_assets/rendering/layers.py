@@ -56,11 +56,13 @@ _BINS = 64
 class Layer:
     """One layer, to be drawn over those before it.
 
-    ``picture``: uint8, rows x columns x RGBA, alpha being the soft edge (255 everywhere in the
-    farthest layer). ``depth``: float32 in 0..1, 1 = near, defined everywhere, of any size.
+    ``picture``: uint8, rows x columns x RGB, defined beyond the layer's edge too. ``alpha``:
+    uint8, rows x columns, the soft edge (255 everywhere in the farthest layer). ``depth``: float32
+    in 0..1, 1 = near, defined everywhere, of any size.
     """
 
     picture: NDArray[np.uint8]
+    alpha: NDArray[np.uint8]
     depth: NDArray[np.float32]
 
 
@@ -80,7 +82,7 @@ def cut_into_layers(
     opaque = np.full(pixels.shape[:2], 255, np.uint8)
     if drift_px < 1:
         flat = np.full((2, 2), plan.mean(), np.float32)
-        return (Layer(_with_alpha(pixels, opaque), flat),)
+        return (Layer(pixels, opaque, flat),)
     near, far = _spread(plan)
     jumps = (near - far) > MIN_JUMP
     cuts = _cuts(near, far, jumps)
@@ -95,15 +97,10 @@ def cut_into_layers(
         if index < len(cuts):
             hidden = _matte(fine > high, pixels.shape[1], pixels.shape[0])
             picture = continue_picture(pixels, hidden, reach, depth_px=drift_px)
-        layers.append(Layer(_with_alpha(picture, alpha), _gentle(surface, drift)))
+        layers.append(Layer(picture, alpha, _gentle(surface, drift)))
         if index < len(cuts):
             alpha = hidden
     return tuple(layers)
-
-
-def _with_alpha(rgb: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    rgba = cv2.cvtColor(rgb, cv2.COLOR_RGB2RGBA)
-    return np.asarray(cv2.insertChannel(alpha, rgba, 3), np.uint8)
 
 
 def _reduced(depth: NDArray[np.float32], long_side_px: int) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ from animatize_assets.animatic.preview import MAX_BYTES, read_recipe
 from animatize_assets.errors import RenderingFailed
 from animatize_assets.movement.models import CameraPath
 from animatize_assets.rendering.frame import FrameRenderer
+from animatize_assets.rendering.video_planes import to_planes, to_video_colours
 from animatize_assets_tests.rendering.scenes import (
     EVERY_MOVE,
     camera_path,
@@ -188,10 +189,10 @@ class _Source:
     def __init__(self, fails_at: float = 2.0) -> None:
         self.fails_at = fails_at
 
-    def render(self, t: float) -> NDArray[np.uint8]:
+    def render_planes(self, t: float) -> NDArray[np.uint8]:
         if t >= self.fails_at:
             raise MemoryError("no room for a frame")
-        return textured(*FRAME)
+        return to_planes(to_video_colours(textured(*FRAME)))
 
 
 def test_a_failing_frame_leaves_no_file(tmp_path: Path) -> None:

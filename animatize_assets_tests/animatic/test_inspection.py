@@ -4,18 +4,24 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from animatize_assets.animatic.encoding import encode_mp4
 from animatize_assets.animatic.inspection import inspect_clip
 from animatize_assets.errors import RenderingFailed
+from animatize_assets.rendering.video_planes import to_planes, to_video_colours
 from animatize_assets_tests.rendering.scenes import textured
+
+
+def _planes(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return to_planes(to_video_colours(rgb))
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     target = tmp_path_factory.mktemp("clip") / "c.mp4"
     wide = textured(192, 64)
-    frames = (np.ascontiguousarray(wide[:, 8 * i : 8 * i + 96]) for i in range(12))
+    frames = (_planes(wide[:, 8 * i : 8 * i + 96]) for i in range(12))
     encode_mp4(frames, target, width=96, height=64, fps=12, comment='{"seed":1}')
     return target.read_bytes()
 
@@ -61,6 +67,8 @@ def test_a_missing_clip_is_refused(tmp_path: Path) -> None:
 
 def test_a_clip_without_a_recipe_is_refused(tmp_path: Path) -> None:
     target = tmp_path / "c.mp4"
-    encode_mp4([textured(96, 64)] * 3, target, width=96, height=64, fps=12, comment="a holiday")
+    encode_mp4(
+        [_planes(textured(96, 64))] * 3, target, width=96, height=64, fps=12, comment="a holiday"
+    )
     with pytest.raises(RenderingFailed, match="recipe"):
         inspect_clip(target)

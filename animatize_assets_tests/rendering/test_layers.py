@@ -18,8 +18,8 @@ def _steps(*values: float) -> np.ndarray:
 def test_an_even_depth_is_one_layer() -> None:
     image = textured(*SIZE)
     (layer,) = cut_into_layers(image, np.full((90, 160), 0.4, np.float32), drift_px=20)
-    assert np.array_equal(layer.picture[..., :3], image)
-    assert layer.picture[..., 3].min() == 255
+    assert np.array_equal(layer.picture, image)
+    assert layer.alpha.min() == 255
     assert np.allclose(layer.depth, 0.4)
 
 
@@ -33,7 +33,7 @@ def test_a_slope_is_not_cut() -> None:
 def test_an_edge_of_depth_is_cut_where_it_is(near: float) -> None:
     depth = np.where(disc(*SIZE), near, 0.1).astype(np.float32)
     far, front = cut_into_layers(textured(*SIZE), depth, drift_px=20)
-    inside = front.picture[..., 3] > 127
+    inside = front.alpha > 127
     wrong = inside != disc(*SIZE)
     assert np.count_nonzero(wrong) < 1.0 * 2 * np.pi * 45 * 2  # at most two pixels all around
     visible = cv2.erode(disc(*SIZE).astype(np.uint8), np.ones((41, 41), np.uint8)) == 0
@@ -65,6 +65,6 @@ def test_layers_put_together_are_the_image() -> None:
     image = textured(*SIZE)
     whole = np.zeros((180, 320, 3))
     for layer in cut_into_layers(image, _steps(0.05, 0.95, 0.5, 0.9), drift_px=10):
-        alpha = layer.picture[..., 3:] / 255
-        whole = whole * (1 - alpha) + layer.picture[..., :3] * alpha
+        alpha = layer.alpha[..., None] / 255
+        whole = whole * (1 - alpha) + layer.picture * alpha
     assert np.abs(whole - image).max() <= 2
