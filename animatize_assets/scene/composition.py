@@ -28,6 +28,7 @@ from animatize_assets.scene.models import (
     Symmetry,
     ThirdsEnergy,
 )
+from animatize_assets.scene.sums import dot, times
 from animatize_assets.scene.working_copy import WorkingCopy
 
 Floats = NDArray[np.float32]
@@ -102,7 +103,9 @@ def _thirds(mass: Floats) -> ThirdsEnergy:
         for count in mass.shape
     )
     total = float(mass.sum(dtype=np.float64)) + 1e-9
-    energy = [[as_share(float(row @ mass @ column) / total) for column in columns] for row in rows]
+    energy = [
+        [as_share(dot(row, times(mass, column)) / total) for column in columns] for row in rows
+    ]
     return ThirdsEnergy(
         top_left=energy[0][0],
         top_right=energy[0][1],
@@ -115,8 +118,8 @@ def _balance(mass: Floats) -> Balance:
     total = float(mass.sum(dtype=np.float64))
     if total <= 1e-6:
         return Balance(center_x=0.5, center_y=0.5, offset=0)
-    x = float(mass.sum(axis=0, dtype=np.float64) @ positions(mass.shape[1])) / total
-    y = float(mass.sum(axis=1, dtype=np.float64) @ positions(mass.shape[0])) / total
+    x = dot(mass.sum(axis=0, dtype=np.float64), positions(mass.shape[1])) / total
+    y = dot(mass.sum(axis=1, dtype=np.float64), positions(mass.shape[0])) / total
     return Balance(
         center_x=x,
         center_y=y,
@@ -164,8 +167,8 @@ def _mirror_agreement(planes: list[Floats]) -> float:
 def _mirror_correlation(part: Floats) -> float:
     rest = part - part.mean(axis=1, keepdims=True)
     flat = rest.ravel()
-    energy = float(np.einsum("i,i->", flat, flat))
-    shared = float(np.einsum("i,i->", flat, rest[:, ::-1].ravel()))
+    energy = dot(flat, flat)
+    shared = dot(flat, rest[:, ::-1].ravel())
     return float(max(0.0, shared / (energy + SENSOR_NOISE * flat.size)))
 
 
@@ -178,10 +181,10 @@ def _negative_space(quarter: WorkingCopy) -> NegativeSpace:
     rows, columns = (_first_third(count) for count in empty.shape)
     across, down = empty.mean(axis=0, dtype=np.float64), empty.mean(axis=1, dtype=np.float64)
     return NegativeSpace(
-        left=as_share(across @ columns),
-        right=as_share(across @ columns[::-1]),
-        top=as_share(down @ rows),
-        bottom=as_share(down @ rows[::-1]),
+        left=as_share(dot(across, columns)),
+        right=as_share(dot(across, columns[::-1])),
+        top=as_share(dot(down, rows)),
+        bottom=as_share(dot(down, rows[::-1])),
     )
 
 

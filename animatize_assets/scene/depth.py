@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from animatize_assets.scene.depth_cues import Cue, find_cues
 from animatize_assets.scene.models import Box, Composition, Depth, DepthCue
 from animatize_assets.scene.optional_models import DepthModel
+from animatize_assets.scene.sums import dot, times
 from animatize_assets.scene.working_copy import WorkingCopy
 
 Floats = NDArray[np.float32]
@@ -63,7 +64,7 @@ def separation(depth: Floats, box: Box | None) -> float | None:
     if inside < 1 or outside < 1:
         return None
     total = float(depth.sum(dtype=np.float64))
-    within = float(down @ depth.astype(np.float64) @ across)
+    within = dot(down, times(depth, across))
     return within / inside - (total - within) / outside
 
 

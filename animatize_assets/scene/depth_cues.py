@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from animatize_assets.scene.fractions import positions
 from animatize_assets.scene.models import Composition, VanishingPoint
+from animatize_assets.scene.sums import dot
 from animatize_assets.scene.working_copy import WorkingCopy
 
 Floats = NDArray[np.float32]
@@ -128,10 +129,10 @@ def _texture_gradient(fineness: Floats, detail: Floats) -> Cue:
         return Cue("texture_gradient", near, 0.0)
     per_row = (seen * fineness).sum(axis=1, dtype=np.float64) / np.maximum(rows, 1e-6)
     weight = rows / rows.sum()
-    mean_x, mean_y = float(weight @ down), float(weight @ per_row)
-    spread_x = float(weight @ (down - mean_x) ** 2)
-    spread_y = float(weight @ (per_row - mean_y) ** 2)
-    shared = float(weight @ ((down - mean_x) * (per_row - mean_y)))
+    mean_x, mean_y = dot(weight, down), dot(weight, per_row)
+    spread_x = dot(weight, (down - mean_x) ** 2)
+    spread_y = dot(weight, (per_row - mean_y) ** 2)
+    shared = dot(weight, (down - mean_x) * (per_row - mean_y))
     slope = -shared / (spread_x + 1e-6)
     explained = shared**2 / (spread_x * spread_y + 1e-9)
     return Cue(
@@ -150,7 +151,7 @@ def _haze(quarter: WorkingCopy) -> Cue:
     low, high = (float(value) for value in np.percentile(haze, [5, 95]))
     near = np.clip(1 - (haze - low) / max(high - low, 0.05), 0, 1).astype(np.float32)
     above = 0.5 - positions(haze.shape[0])
-    trend = float((haze.mean(axis=1, dtype=np.float64) - haze.mean(dtype=np.float64)) @ above)
+    trend = dot(haze.mean(axis=1, dtype=np.float64) - haze.mean(dtype=np.float64), above)
     deviation = float(haze.std(dtype=np.float64)) * float(np.sqrt((above**2).mean()))
     rising = float(np.clip(1.5 * trend / (haze.shape[0] * deviation + 1e-3), 0, 1))
     return Cue("haze", near, min(1.0, (high - low) / FULL_HAZE) * (0.2 + 0.6 * rising))

@@ -17,6 +17,9 @@ from animatize_assets.scene.working_copy import WorkingCopy
 
 Floats = NDArray[np.float64]
 
+REC_709 = np.array([0.2126, 0.7152, 0.0722])
+"""Weights of red, green and blue in luma."""
+
 HIGH_KEY, LOW_KEY = 0.66, 0.30
 """Mean luma above which a picture without deep shadows is high key, and below which a picture
 without large highlights is low key."""
@@ -39,7 +42,7 @@ TINTED = 0.07
 def measure_lighting(copy: WorkingCopy) -> Lighting:
     """Measure the light of ``copy`` on its quarter."""
     small = copy.quarter
-    luma = (small.rgb.astype(np.float64) @ (0.2126, 0.7152, 0.0722)) / 255
+    luma = np.einsum("ijk,k->ij", small.rgb, REC_709) / 255
     low, high = np.percentile(luma, [5, 95])
     shadow = _soft_share(0.1 - luma)
     highlight = _soft_share(luma - 0.9)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animatize_assets.scene.models import Line, VanishingPoint
+from animatize_assets.scene.sums import times
 from animatize_assets.scene.working_copy import WorkingCopy
 
 Floats = NDArray[np.float64]
@@ -100,7 +101,7 @@ def dominant_lines(segments: Segments) -> tuple[Line, ...]:
     angle = segments.angle_deg
     candidates = np.arange(-90, 90)
     apart = np.abs((candidates[:, None] - angle[None, :] + 90) % 180 - 90)
-    pull = np.exp(-((apart / DIRECTION_SPREAD_DEG) ** 2) / 2) @ length
+    pull = times(np.exp(-((apart / DIRECTION_SPREAD_DEG) ** 2) / 2), length)
     lines: list[Line] = []
     free = np.ones(candidates.size, bool)
     while free.any() and len(lines) < MOST_DIRECTIONS:
@@ -163,7 +164,7 @@ def find_vanishing_point(segments: Segments) -> VanishingPoint | None:
     if candidates.size == 0:
         return None
     agreement = _agreement(candidates, middle, heading, weight)
-    votes = agreement @ converging
+    votes = times(agreement, converging)
     point = candidates[int(np.argmax(np.round(votes, 9)))]
     for _ in range(4):
         point = _reweighted(point, middle, heading, weight, converging)
@@ -225,7 +226,7 @@ def _reweighted(
     weight = agreed * (converging + 0.1 * length) / (distance**2 + 1e-3)
     normal = np.stack([-heading[:, 1], heading[:, 0]], 1)
     offset = (normal * middle).sum(1)
-    system = (normal * weight[:, None]).T @ normal
+    system = times((normal * weight[:, None]).T, normal)
     if np.linalg.det(system) < 1e-12 * np.trace(system) ** 2:
         return point
     return np.asarray(np.linalg.solve(system, (normal * (weight * offset)[:, None]).sum(0)))

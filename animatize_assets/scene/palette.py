@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from animatize_assets.scene.fractions import as_share
 from animatize_assets.scene.models import Harmony, Palette, PaletteColor
+from animatize_assets.scene.sums import times
 from animatize_assets.scene.working_copy import WorkingCopy
 
 Floats = NDArray[np.float64]
@@ -74,11 +75,11 @@ def _dominant_colors(rgb: NDArray[np.uint8]) -> tuple[PaletteColor, ...]:
         nearest = ((as_lab[:, None] - centers[None]) ** 2).sum(axis=2).argmin(axis=1)
         belongs = (nearest[:, None] == np.arange(len(centers))[None]) * counts[:, None]
         weight = belongs.sum(axis=0)
-        centers = (belongs.T @ as_lab)[weight > 0] / weight[weight > 0, None]
+        centers = times(belongs.T, as_lab)[weight > 0] / weight[weight > 0, None]
     nearest = ((as_lab[:, None] - centers[None]) ** 2).sum(axis=2).argmin(axis=1)
     belongs = (nearest[:, None] == np.arange(len(centers))[None]) * counts[:, None]
     share = belongs.sum(axis=0) / counts.sum()
-    colors = (belongs.T @ means) / np.maximum(belongs.sum(axis=0), 1)[:, None]
+    colors = times(belongs.T, means) / np.maximum(belongs.sum(axis=0), 1)[:, None]
     found = [
         PaletteColor(hex=_hex(color), share=as_share(part))
         for color, part in zip(colors, share, strict=True)
@@ -107,7 +108,8 @@ def _lab(colors: Floats) -> Floats:
 
 def _seeds(as_lab: Floats, counts: Floats) -> Floats:
     """Start where many pixels are far from every start so far."""
-    density = np.exp(-((as_lab[:, None] - as_lab[None]) ** 2).sum(axis=2) / (2 * APART**2)) @ counts
+    squared = ((as_lab[:, None] - as_lab[None]) ** 2).sum(axis=2)
+    density = times(np.exp(-squared / (2 * APART**2)), counts)
     reach = np.full(counts.size, APART * 4)
     chosen: list[int] = []
     while len(chosen) < MOST_COLORS:
@@ -145,7 +147,7 @@ def _harmony(hue_deg: Floats, chroma: Floats) -> Harmony:
         return Harmony(type="achromatic", score=float(np.clip(1 - colored / 0.3, 0, 1)))
     cell = np.floor(hue_deg / (360 / HUES)).astype(np.int64) % HUES
     circle = np.bincount(cell, weight, HUES) / weight.sum()
-    fits = {name: float((_MASKS[name] @ circle).max()) for name in TEMPLATES}
+    fits = {name: float(times(_MASKS[name], circle).max()) for name in TEMPLATES}
     for name in ("monochromatic", "analogous", "complementary", "triadic"):
         if fits[name] >= FITS:
             return Harmony(type=name, score=min(1.0, fits[name]))
