@@ -43,7 +43,7 @@ def _command(declared: CommandFunction) -> CommandFunction:
     """Add ``--json`` and ``--verbose`` to a declaration and join it to what does the work."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON document.")
-    @click.option("-v", "--verbose", is_flag=True, help="Say more about what goes wrong.")
+    @click.option("-v", "--verbose", is_flag=True, help="Say more: Dagster's log, tracebacks.")
     def callback(*, as_json: bool, verbose: bool, **options: Any) -> int:
         session = import_module("animatize_assets.cli.session")
         return int(session.perform(declared.__name__, options, as_json=as_json, verbose=verbose))

@@ -15,6 +15,8 @@ from animatize_assets.cli.terminal import Terminal
 from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.errors import ImageNotFound
 from animatize_assets.orchestration import (
+    QUIET,
+    VERBOSE,
     ImageResult,
     PipelineRunResult,
     StageFinished,
@@ -123,7 +125,14 @@ def materialize(
                 bar.update(task, advance=1, description=f"{stage.image_key}: {done} {stage.asset}")
 
             result = in_own_thread(
-                lambda: run_images(keys, config, instance=instance, on_event=advance, cancel=cancel)
+                lambda: run_images(
+                    keys,
+                    config,
+                    instance=instance,
+                    on_event=advance,
+                    cancel=cancel,
+                    log_level=VERBOSE if terminal.verbose else QUIET,
+                )
             )
     if not result.canceled:
         complete = [image.image_key for image in result.images if image.status == "complete"]

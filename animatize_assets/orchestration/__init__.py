@@ -21,12 +21,16 @@ from animatize_assets.orchestration.results import (
     StageFinished,
 )
 from animatize_assets.orchestration.runs import (
+    QUIET,
+    VERBOSE,
     end_abandoned_runs,
     recent_runs,
     run_images,
 )
 
 __all__ = [
+    "QUIET",
+    "VERBOSE",
     "ImageResult",
     "ImageState",
     "PipelineAsset",

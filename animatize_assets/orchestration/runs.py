@@ -34,6 +34,9 @@ from animatize_assets.orchestration.results import ImageResult, PipelineRunResul
 from animatize_assets.orchestration.run_watch import OnEvent, RunWatch
 
 PIPELINE_OP = "image_pipeline"
+QUIET = "CRITICAL"
+"""Failures reach the caller as results; the whole log is in the UI."""
+VERBOSE = "DEBUG"
 LONGEST_RANGE = 500
 """Images in one run at most: one run of 500 costs as little per image as a longer one."""
 
@@ -58,6 +61,7 @@ def run_images(
     assets: Sequence[str] | None = None,
     on_event: OnEvent | None = None,
     cancel: Event | None = None,
+    log_level: str = QUIET,
     code_location: str = CODE_LOCATION,
 ) -> PipelineRunResult:
     """Materialize ``assets`` (default: the whole pipeline) of the images ``keys``.
@@ -72,6 +76,7 @@ def run_images(
         assets: names of a part of the pipeline.
         on_event: called in this thread after each asset of each image.
         cancel: when set, the run ends canceled before its next stage and no other is started.
+        log_level: from which on Dagster also writes its log to standard error.
         code_location: module whose ``defs`` are run.
 
     Raises:
@@ -99,7 +104,10 @@ def run_images(
                 instance=instance,
                 run_id=run_id,
                 assets=expected,
-                request=request,
+                run_config={
+                    "ops": {PIPELINE_OP: {"config": dict(request)}},
+                    "loggers": {"console": {"config": {"log_level": log_level}}},
+                },
                 tags=tags,
             )
     canceled = cancel is not None and cancel.is_set()
@@ -136,7 +144,7 @@ def _execute(
     instance: DagsterInstance,
     run_id: str,
     assets: Sequence[str],
-    request: Mapping[str, object],
+    run_config: Mapping[str, object],
     tags: Mapping[str, str],
 ) -> None:
     try:
@@ -145,11 +153,7 @@ def _execute(
             run_id=run_id,
             tags=tags,
             asset_selection=asset_keys(tuple(assets)),
-            run_config={
-                "ops": {PIPELINE_OP: {"config": dict(request)}},
-                # Failures reach the caller as results; a person reads the rest in the UI.
-                "loggers": {"console": {"config": {"log_level": "CRITICAL"}}},
-            },
+            run_config=run_config,
             raise_on_error=False,
         )
     except DagsterError as error:
