@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from animatize_assets.images.decoding import load_working_copy
 from animatize_assets.scene.appearance import Appearance, measure_appearance
+from animatize_assets.scene.horizon import find_horizon
 from animatize_assets.scene.regions import measure_regions
 from animatize_assets.scene.scene_type import (
     MODEL_FILE,
@@ -70,7 +71,7 @@ def appearance_of(pixels: NDArray[np.uint8]) -> Appearance:
     """Measure a working copy as the package does."""
     copy = WorkingCopy(pixels)
     small = Surface.of(copy)
-    regions, _ = measure_regions(copy, None, small)
+    regions, _ = measure_regions(copy, find_horizon(copy), small)
     return measure_appearance(small, regions, measure_subject(copy, None, small))
 
 

@@ -22,6 +22,10 @@ USUAL_RECTILINEAR = 0.45
 """Share of straight slope in a picture of nothing straight."""
 
 
+OFFSETS = np.array([0, 22, 22], np.int32)
+"""Makes colour bins of 6 CIELAB units non-negative: 18 of L*, at most 44 of a* and of b*."""
+
+
 @dataclass(frozen=True)
 class Appearance:
     """The measurements by name, in the order of :func:`measure_appearance`.
@@ -40,6 +44,7 @@ def measure_appearance(small: Surface, regions: Regions, subject: Subject) -> Ap
     values = {
         **surfaces,
         "subject_area": subject.area,
+        "subject_strength": subject.strength,
         "face_pattern": face_pattern(small),
         **_drawn(small),
         **_light_and_colour(small),
@@ -47,7 +52,6 @@ def measure_appearance(small: Surface, regions: Regions, subject: Subject) -> Ap
         **structure,
         # Buildings are what is straight below a sky; indoors and paper have no sky.
         "straight_under_sky": surfaces["sky"] * (structure["rectilinear"] - USUAL_RECTILINEAR),
-        "aspect": float(np.log(small.shape[1] / small.shape[0])),
     }
     return Appearance(
         values={name: float(value) for name, value in values.items()},
@@ -64,8 +68,7 @@ def _surfaces(regions: Regions) -> dict[str, float]:
 
 def _drawn(small: Surface) -> dict[str, float]:
     """Measure what drawings have: few colours, areas without grain, all slope in few edges."""
-    # Bins of 6 units; L* has 18 of them, a* and b* at most 44 each way of -128..128.
-    bins = np.round(small.lab / np.float32(6)).astype(np.int32) + np.int32([0, 22, 22])
+    bins = np.round(small.lab / np.float32(6)).astype(np.int32) + OFFSETS
     keys = (bins[..., 0] * 44 + bins[..., 1]) * 44 + bins[..., 2]
     counts = np.sort(np.bincount(keys.ravel()))
     slope = small.slope.ravel()
@@ -105,14 +108,14 @@ def _layout(small: Surface) -> dict[str, float]:
 def _structure(small: Surface) -> dict[str, float]:
     """Measure straight edges, and how fine and how evenly spread detail is."""
     along_x, along_y = small.slopes
-    straight = np.minimum(along_x, along_y) < 0.27 * np.maximum(along_x, along_y)
     across, down = float(cv2.norm(along_x)) ** 2, float(cv2.norm(along_y)) ** 2
     lightness = small.lightness
     fine = cv2.absdiff(lightness, cv2.blur(lightness, (3, 3))).mean()
     coarse = cv2.absdiff(cv2.blur(lightness, (13, 13)), cv2.blur(lightness, (41, 41))).mean()
     cells = cv2.resize(small.texture, (6, 6), interpolation=cv2.INTER_AREA)
     return {
-        "rectilinear": float(small.slope[straight].sum()) / (float(small.slope.sum()) + 1e-6),
+        "rectilinear": float(small.slope[small.is_straight].sum())
+        / (float(small.slope.sum()) + 1e-6),
         "horizontal_edges": down / (down + across + 1e-6),
         "fine_detail": float(np.log((fine + 0.1) / (coarse + 0.3))),
         "uneven_texture": float(np.log(cells + 0.3).std()),

@@ -97,9 +97,8 @@ def _best_window(lightness: NDArray[np.float64], skin: NDArray[np.float64], side
     # Most windows fail early: each contrast is taken only where the one before was there.
     left_eye, left_cheek = (_mean(lightness, y, x, side, p) for p in (LEFT_EYE, LEFT_CHEEK))
     kept = left_cheek > left_eye
-    y, x, inner, left_eye, left_cheek = (
-        values[kept] for values in (y, x, inner, left_eye, left_cheek)
-    )
+    y, x, inner = y[kept], x[kept], inner[kept]
+    left_eye, left_cheek = left_eye[kept], left_cheek[kept]
     right_eye, right_cheek = (_mean(lightness, y, x, side, p) for p in (RIGHT_EYE, RIGHT_CHEEK))
     eye_contrast = np.minimum(left_cheek - left_eye, right_cheek - right_eye)
     bridge_contrast = _mean(lightness, y, x, side, BRIDGE) - (left_eye + right_eye) / 2

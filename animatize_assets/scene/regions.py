@@ -141,10 +141,14 @@ VEGETATION_MIN_CHROMA = 9.0
 VEGETATION_LIGHTNESS = (5.0, 74.0)
 VEGETATION_MIN_TEXTURE = 1.2
 VEGETATION_MIN_FRAME_SHARE = 0.03
+VEGETATION_MAX_STRAIGHT = 0.68
 
 
 def _vegetation(small: Surface, sky: Mask) -> Mask:
-    """Green, neither pale nor flat, and reaching the frame unless a sky says it is outdoors."""
+    """Green, neither pale nor flat, and reaching the frame unless a sky says it is outdoors.
+
+    Leaves and grass have edges in every direction: what is straight is painted or made.
+    """
     low, high = VEGETATION_LIGHTNESS
     green = (
         _hue_within(small, VEGETATION_HUE)
@@ -157,7 +161,9 @@ def _vegetation(small: Surface, sky: Mask) -> Mask:
     frame = np.concatenate([green[0], green[-1], green[:, 0], green[:, -1]])
     if frame.mean() < VEGETATION_MIN_FRAME_SHARE and not sky.any():
         return np.zeros_like(green)
-    return green
+    total = float(small.slope[green].sum())
+    straight = float(small.slope[green & small.is_straight].sum())
+    return green if straight <= VEGETATION_MAX_STRAIGHT * total else np.zeros_like(green)
 
 
 WATER_HUE = (195.0, 300.0)
@@ -165,13 +171,15 @@ WATER_MIN_CHROMA = 4.0
 WATER_MAX_TEXTURE = 7.0
 WATER_MIN_RIPPLE = 1.25
 WATER_MIN_WIDTH = 0.35
+WATER_MIN_DARKER = 3.0
 
 
 def _water(small: Surface, sky: Mask, horizon: Horizon | None) -> Mask:
     """Blue to grey, below a sky, wide, and rippled: it changes more down the picture than across.
 
     Water is told from a blue wall by lying below the sky's lower edge, being wider than a third
-    of the picture, and having horizontal texture.
+    of the picture and having horizontal texture; from haze, by being darker than the sky that it
+    reflects.
     """
     empty = np.zeros(small.shape, np.bool_)
     if not sky.any():
@@ -184,6 +192,7 @@ def _water(small: Surface, sky: Mask, horizon: Horizon | None) -> Mask:
     blue = _hue_within(small, WATER_HUE) & (small.chroma > WATER_MIN_CHROMA)
     cand = _opened(blue & below & (small.texture < WATER_MAX_TEXTURE))
     along_x, along_y = small.slopes
+    sky_lightness = float(small.lightness[sky].mean())
     count, labels, stats, _ = cv2.connectedComponentsWithStats(
         cand.astype(np.uint8), connectivity=4
     )
@@ -192,7 +201,8 @@ def _water(small: Surface, sky: Mask, horizon: Horizon | None) -> Mask:
         if stats[label, cv2.CC_STAT_WIDTH] < WATER_MIN_WIDTH * small.shape[1]:
             continue
         piece = labels == label
-        if along_y[piece].sum() > WATER_MIN_RIPPLE * along_x[piece].sum():
+        darker = sky_lightness - float(small.lightness[piece].mean()) > WATER_MIN_DARKER
+        if darker and along_y[piece].sum() > WATER_MIN_RIPPLE * along_x[piece].sum():
             water = water | piece
     return water
 
@@ -237,10 +247,7 @@ def _built(small: Surface) -> Mask:
     """Strong edges nearly all of which run straight along or across the picture."""
     along_x, along_y = small.slopes
     total = along_x + along_y
-    # An edge is rectilinear when one derivative is at most tan(15 degrees) of the other.
-    straight = np.where(
-        np.minimum(along_x, along_y) < 0.27 * np.maximum(along_x, along_y), total, 0
-    )
+    straight = np.where(small.is_straight, total, 0)
     window = (BUILT_WINDOW_PX, BUILT_WINDOW_PX)
     mean_total = cv2.boxFilter(total, -1, window)
     mean_straight = cv2.boxFilter(straight.astype(np.float32), -1, window)
@@ -253,13 +260,13 @@ GROUND_MAX_CHROMA = 45.0
 
 
 def _ground(small: Surface, masks: dict[str, Mask], horizon: Horizon | None) -> Mask:
-    """Take what is left below the horizon (or the sky, or the upper half beside vegetation)."""
+    """Take what is left below the sky, the horizon, or the upper half beside vegetation."""
     rows = np.arange(small.shape[0])[:, None]
     sky = masks["sky"]
-    if horizon is not None:
-        start = horizon.y * small.shape[0]
-    elif sky.any():
+    if sky.any():
         start = max(0.5 * small.shape[0], float(np.nonzero(sky.any(1))[0][-1]))
+    elif horizon is not None:
+        start = horizon.y * small.shape[0]
     elif masks["vegetation"].any():
         start = 0.5 * small.shape[0]
     else:

@@ -75,8 +75,12 @@ def _foreground(lab: NDArray[np.float32]) -> NDArray[np.float64]:
     on_frame[0] = on_frame[-1] = on_frame[:, 0] = on_frame[:, -1] = 1
     contact = np.bincount(inverse, on_frame.ravel())
     squared = (means**2).sum(1)
-    distance = np.maximum(squared[:, None] + squared[None, :] - 2 * means @ means.T, 0)
+    # einsum, not BLAS products: the same digits on any number of threads.
+    products = np.einsum("ic,jc->ij", means, means)
+    distance = np.maximum(squared[:, None] + squared[None, :] - 2 * products, 0)
     alike = np.exp(-distance / (2 * COLOUR_SPREAD**2))
-    connectivity = (alike @ contact) / np.sqrt(alike @ counts)
+    touching = np.einsum("ij,j->i", alike, contact)
+    area = np.einsum("ij,j->i", alike, counts.astype(np.float64))
+    connectivity = touching / np.sqrt(area)
     foreground = np.exp(-(connectivity**2) / (2 * BACKGROUND_CONNECTIVITY**2))
     return np.asarray(foreground[inverse].reshape(rows, columns), np.float64)

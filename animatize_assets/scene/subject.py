@@ -73,7 +73,7 @@ def concentration(saliency: NDArray[np.float64]) -> float:
     ordered = np.sort(saliency.ravel()) / total
     cells = ordered.size
     ranks = np.arange(1, cells + 1)
-    gini = float((2 * ranks - cells - 1) @ ordered) / cells
+    gini = float(((2 * ranks - cells - 1) * ordered).sum()) / cells
     return min(1.0, max(0.0, gini))
 
 

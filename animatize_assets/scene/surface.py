@@ -22,6 +22,8 @@ a leaf canopy, a window front or a face still has texture; every plane costs wel
 TEXTURE_WINDOW_PX = 5
 """Side of the window for local texture: 1/38 of the long side."""
 
+TAN_15 = 0.268
+
 
 @dataclass(frozen=True)
 class Surface:
@@ -82,3 +84,9 @@ class Surface:
     def slope(self) -> NDArray[np.float32]:
         """Norm of the two derivatives."""
         return np.asarray(cv2.magnitude(*self.slopes), np.float32)
+
+    @cached_property
+    def is_straight(self) -> NDArray[np.bool_]:
+        """Where the slope runs along or across the picture to within 15 degrees."""
+        along_x, along_y = self.slopes
+        return np.asarray(np.minimum(along_x, along_y) < TAN_15 * np.maximum(along_x, along_y))
