@@ -188,7 +188,11 @@ def _decode_reduced(content: bytes, header: UploadHeader, long_side_px: int) -> 
     if samples.alpha is None and samples.image.mode != "LAB":
         # Resampling first leaves fewer pixels to convert.
         small = _resample(np.asarray(samples.image, np.uint8), opened.full_size, scale)
-        rgb = to_srgb(_as_image(small, samples.image.mode), conversion)
+        is_srgb = conversion is None or conversion.is_identity
+        if samples.image.mode == "RGB" and is_srgb:
+            rgb = small  # by far the most common case: nothing to convert, nothing to copy
+        else:
+            rgb = to_srgb(_as_image(small, samples.image.mode), conversion)
     else:
         rgb = to_srgb(samples.image, conversion)
         if samples.alpha is not None:

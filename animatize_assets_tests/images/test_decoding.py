@@ -6,6 +6,7 @@ import io
 import threading
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
@@ -272,6 +273,22 @@ def test_threads_do_not_change_the_pixels() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "PNG"])
+def test_opencvs_threads_do_not_change_a_working_copy(image_format: str, tmp_path: Path) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(encode(Image.fromarray(picture(1500, 1100)), image_format))
+    threads = cv2.getNumThreads()
+    try:
+        copies = []
+        for count in (1, 2, 4):
+            cv2.setNumThreads(count)
+            copies.append(load_working_copy(path, 640))
+    finally:
+        cv2.setNumThreads(threads)
+    np.testing.assert_array_equal(copies[0], copies[1])
+    np.testing.assert_array_equal(copies[0], copies[2])
 
 
 def test_sixteen_bit_tiff_is_read_in_both_byte_orders() -> None:
