@@ -141,6 +141,12 @@ def _area(x0: float, y0: float, x1: float, y1: float) -> float:
     return round((x1 - x0) * (y1 - y0), _DIGITS)
 
 
+def _outdoors(analysis: SceneAnalysis) -> Value:
+    scores = analysis.scene_type.scores
+    outdoors = sum(scores.get(name, 0.0) for name in ("landscape", "nature", "urban", "water"))
+    return round(min(1.0, outdoors), _DIGITS)
+
+
 def _people_score(analysis: SceneAnalysis) -> Value:
     return max((person.score for person in analysis.subject.people), default=None)
 
@@ -336,6 +342,9 @@ _DERIVED = (
         "lighting.side", "how far the light comes from a side, 0..1", _distance(_light_x, 0.0)
     ),
     Measurement("lighting.above", "1 = light straight from above, -1 = from below", _light_above),
+    Measurement(
+        "scene_type.outdoors", "scores of landscape, nature, urban and water together", _outdoors
+    ),
     Measurement("image.aspect_ratio", "width over height", _aspect),
 )
 

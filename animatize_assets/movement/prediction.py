@@ -40,11 +40,14 @@ from animatize_assets.scene.models import SceneAnalysis
 MOVEMENT_VERSION = "1"
 """Version of this code: raise it whenever the same analysis and rules may give another answer."""
 
-MIN_CONFIDENCE = 0.15
+MIN_CONFIDENCE = 0.2
 """Weaker proposals are no evidence."""
 
 FULL_TRUST = 0.5
 """Confidence of the analysis from which on it is trusted wholly; below, in proportion."""
+
+ENOUGH_DEPTH = 0.6
+"""Confidence of the depth map from which on the camera travels rather than turns or zooms."""
 
 _CATEGORY_ORDER: dict[Category, int] = {"camera": 0, "character": 1, "environment": 2}
 _OPPOSITE: dict[Direction, Direction] = {
@@ -80,7 +83,12 @@ def predict_movements(
     trust = min(1.0, analysis.confidence / FULL_TRUST)
     fired = fired_rules(readings, rules)
     camera = _camera_movement(
-        camera_proposals((f for f in fired if f.rule.category == "camera"), trust), readings
+        camera_proposals(
+            (f for f in fired if f.rule.category == "camera"),
+            trust,
+            has_depth=analysis.depth.confidence >= ENOUGH_DEPTH,
+        ),
+        readings,
     )
     others = [
         proposal

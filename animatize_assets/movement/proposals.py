@@ -10,8 +10,9 @@ constant.
 
 **Intention.** One camera can make one move, so camera proposals compete by intention: coming
 nearer, drawing back, one of the sideways or upright directions, rolling one way, holding still.
-Within an intention the travelling kind (push_in rather than zoom_in) is proposed when its own
-rules lead by more than the tie width.
+Rules decide the intention; depth decides the kind. Where it is sure the camera travels (push_in,
+truck) and near layers move more than far ones; elsewhere it only turns or zooms (zoom_in, pan),
+which claims no depth.
 """
 
 from __future__ import annotations
@@ -19,11 +20,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from animatize_assets.movement.camera_path import FLAT_MOVES
 from animatize_assets.movement.judging import FiredRule
 from animatize_assets.movement.models import Direction
 
-TIE_WIDTH = 0.04
+TIE_WIDTH = 0.03
 """Answers of one category whose confidences differ by less are equally good."""
 
 _INTENTION_OF: dict[str, str] = {
@@ -36,6 +36,21 @@ _INTENTION_OF: dict[str, str] = {
     "orbit": "travel",
     "tilt": "travel",
     "pedestal": "travel",
+}
+
+
+_TRAVELLING: dict[str, str] = {
+    "zoom_in": "push_in",
+    "zoom_out": "pull_out",
+    "pan": "truck",
+    "tilt": "pedestal",
+}
+_FLAT: dict[str, str] = {
+    "push_in": "zoom_in",
+    "pull_out": "zoom_out",
+    "truck": "pan",
+    "orbit": "pan",
+    "pedestal": "tilt",
 }
 
 
@@ -62,10 +77,15 @@ def noisy_or(strengths: Iterable[float]) -> float:
     return 1 - doubt
 
 
-def camera_proposals(fired: Iterable[FiredRule], trust: float) -> list[Proposal]:
-    """Return one proposal per intention, best first."""
+def camera_proposals(
+    fired: Iterable[FiredRule], trust: float, *, has_depth: bool
+) -> list[Proposal]:
+    """Return one proposal per intention, best first.
+
+    ``has_depth``: depth is sure enough for the camera to travel through.
+    """
     proposals = [
-        _camera_proposal(group, trust)
+        _camera_proposal(group, trust, has_depth=has_depth)
         for group in _grouped(
             fired, lambda f: (_INTENTION_OF.get(f.rule.move.type, f.rule.move.type), f.direction)
         )
@@ -97,17 +117,12 @@ def _grouped(
     return [tuple(sorted(g, key=lambda f: (-f.strength, f.rule.id))) for g in groups.values()]
 
 
-def _camera_proposal(group: tuple[FiredRule, ...], trust: float) -> Proposal:
-    by_type = {g[0].rule.move.type: g for g in _grouped(group, lambda f: f.rule.move.type)}
-    shares = {move: noisy_or(f.strength for f in fired) for move, fired in by_type.items()}
-    best = max(shares.values())
-    # Among equals the flat move is safer: it claims no depth.
-    equals = [move for move, share in shares.items() if best - share < TIE_WIDTH]
-    move = min(equals, key=lambda m: (m not in FLAT_MOVES, -shares[m], m))
-    lead = by_type[move][0]
-    rest = tuple(f for f in group if f is not lead)
+def _camera_proposal(group: tuple[FiredRule, ...], trust: float, *, has_depth: bool) -> Proposal:
+    lead = group[0]
+    move = lead.rule.move.type
+    move = _TRAVELLING.get(move, move) if has_depth else _FLAT.get(move, move)
     confidence = trust * noisy_or(f.strength for f in group)
-    return Proposal((lead, *rest), move, lead.direction, confidence)
+    return Proposal(group, move, lead.direction, confidence)
 
 
 def _agreed_direction(fired: Iterable[FiredRule]) -> Direction | None:

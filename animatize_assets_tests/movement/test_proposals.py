@@ -43,6 +43,7 @@ def picture(**subject: Any) -> SceneAnalysis:
     return analysis.model_copy(
         update={
             "confidence": 1.0,
+            "depth": analysis.depth.model_copy(update={"confidence": 0.9}),
             "subject": analysis.subject.model_copy(update=subject),
         }
     )
@@ -77,9 +78,26 @@ def test_a_zoom_supports_an_approach_of_the_same_intention() -> None:
     assert prediction.camera.agreeing_rules == ("b",)
 
 
-def test_between_equally_good_kinds_of_one_intention_the_flat_one_is_taken() -> None:
-    prediction = predict(rule("a", "push_in", "in"), rule("b", "zoom_in", "in", weight=0.48))
-    assert prediction.camera.type == "zoom_in"
+@pytest.mark.parametrize(
+    ("move", "direction", "flat", "travelling"),
+    [
+        ("push_in", "in", "zoom_in", "push_in"),
+        ("zoom_out", "out", "zoom_out", "pull_out"),
+        ("tilt", "up", "tilt", "pedestal"),
+        ("static", None, "static", "static"),
+    ],
+)
+def test_the_camera_travels_only_where_depth_is_sure(
+    move: str, direction: Any, flat: str, travelling: str
+) -> None:
+    for confidence, expected in ((0.1, flat), (0.95, travelling)):
+        analysis = picture()
+        depth = analysis.depth.model_copy(update={"confidence": confidence})
+        moved = predict(
+            rule("a", move, direction), analysis=analysis.model_copy(update={"depth": depth})
+        )
+        assert moved.camera.type == moved.camera_path.move == expected
+        assert moved.camera.direction == direction
 
 
 @pytest.mark.parametrize("rival", [("zoom_out", "out"), ("tilt", "up"), ("static", None)])
@@ -174,7 +192,7 @@ def test_what_contradicts_the_camera_is_dropped_or_loses_its_direction(
     contradiction = Contradiction.model_validate(
         {
             "movements": ["person_walks"],
-            "camera": ["pan"],
+            "camera": ["truck"],
             "when": when,
             "remedy": remedy,
             "why": "x",
