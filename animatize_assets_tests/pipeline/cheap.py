@@ -36,6 +36,7 @@ from animatize_assets.pipeline.thumbnails import THUMBNAIL
 from animatize_assets.pipeline.workshop import Workshop
 from animatize_assets.prompts.models import MotionPrompt
 from animatize_assets.records import Record
+from animatize_assets.rendering.frame import FrameRenderer
 from animatize_assets.scene.models import SceneArrays
 from animatize_assets_tests.prompts.scenes import analysis, movement
 
@@ -241,18 +242,15 @@ def _picture_bytes(kind: str) -> bytes:
     return buffer.getvalue()
 
 
-class _Frames:
-    width = height = SIDE
-
-    def render(self, t: float) -> np.ndarray[Any, Any]:
-        return np.full((SIDE, SIDE, 3), round(255 * t), np.uint8)
-
-
 @cache
 def _clip_bytes() -> tuple[bytes, bytes]:
     with TemporaryDirectory() as folder:
         mp4, preview = Path(folder) / "clip.mp4", Path(folder) / "preview.webp"
-        write_clip(_Frames(), camera_path(), mp4=mp4, preview=preview, recipe={})
+        pixels = np.zeros((SIDE, SIDE, 3), np.uint8)
+        pixels[8:24, 8:24] = 200
+        path = camera_path()
+        frames = FrameRenderer(pixels, np.zeros((SIDE, SIDE), np.float32), path, SIDE, SIDE)
+        write_clip(frames, path, mp4=mp4, preview=preview, recipe={})
         return mp4.read_bytes(), preview.read_bytes()
 
 

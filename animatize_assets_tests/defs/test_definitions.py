@@ -1,0 +1,118 @@
+"""The code location: complete, current, and light enough to load with an empty environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+
+from animatize_assets.definitions import defs
+from animatize_assets.defs.assets import GROUP, PipelineConfig
+from animatize_assets.pipeline.request import PipelineRequest
+from animatize_assets.pipeline.stages import NEEDS, STAGES
+
+BETA_API: set[str] = set()
+"""Every beta API of Dagster that this project uses: none."""
+
+STRICT_RUN = """
+import json, sys, warnings
+from dagster_shared.utils import warnings as kinds
+
+ours = []
+real = warnings.showwarning
+
+def show(message, category, *rest):
+    if issubclass(category, (kinds.BetaWarning, kinds.PreviewWarning, kinds.SupersessionWarning)):
+        ours.append([category.__name__, str(message)])
+    elif issubclass(category, DeprecationWarning) and "agster" in str(message):
+        ours.append([category.__name__, str(message)])
+
+warnings.simplefilter("always")
+warnings.showwarning = show
+
+from animatize_assets_tests.defs.runs import cheap_definitions, register, run
+from animatize_assets.defs.resources import Stores
+from animatize_assets.defs.sensors import new_images, new_uploads
+from animatize_assets.orchestration import open_instance
+from pathlib import Path
+import dagster as dg
+
+definitions = cheap_definitions()
+dg.Definitions.validate_loadable(definitions)
+with open_instance(Path(sys.argv[1])) as instance:
+    keys = register(instance, Path(sys.argv[1]), 2)
+    assert run(instance, keys, definitions=definitions).success
+    new_uploads(dg.build_sensor_context(instance=instance), stores=Stores())
+    new_images(dg.build_sensor_context(instance=instance))
+json.dump(ours, sys.stdout)
+"""
+
+
+def test_no_deprecated_superseded_or_preview_api_and_only_listed_beta(data_dir: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STRICT_RUN, str(data_dir)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
+    )
+    assert done.returncode == 0, done.stderr
+    warned = json.loads(done.stdout)
+    # Dagster 1.13 reads this property of its own whenever a resource is set up.
+    not_ours = [w for w in warned if "InitResourceContext.dagster_run" in w[1]]
+    beta = {message for category, message in warned if category == "BetaWarning"}
+    assert beta == BETA_API
+    assert [w for w in warned if w not in not_ours and w[0] != "BetaWarning"] == []
+
+
+def test_it_loads_with_an_empty_environment(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", "from animatize_assets.definitions import defs"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []  # and it leaves nothing behind
+
+
+def test_every_asset_says_what_a_person_wants_to_know() -> None:
+    graph = defs.resolve_asset_graph()
+    assert {key.to_user_string() for key in graph.materializable_asset_keys} == set(STAGES)
+    for stage in STAGES:
+        node = graph.get(dg.AssetKey(stage))
+        assert node.group_name == GROUP
+        assert node.owners
+        assert node.kinds
+        assert node.description
+        assert node.code_version
+        assert isinstance(node.partitions_def, dg.DynamicPartitionsDefinition)
+        assert node.partitions_def.name == "images"
+        assert {key.to_user_string() for key in node.parent_keys} == set(NEEDS[stage])
+        assert node.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def test_a_clip_waits_for_no_prompt_and_no_picture() -> None:
+    graph = defs.resolve_asset_graph()
+    parents = {key.to_user_string() for key in graph.get(dg.AssetKey("animatic_clip")).parent_keys}
+    assert parents == {"source_image", "scene_analysis", "movement_prediction"}
+
+
+def test_jobs_and_sensors_have_their_names() -> None:
+    repository = defs.get_repository_def()
+    assert {"animate_images", "rerender_images", "ingest_uploads"} <= set(repository.job_names)
+    assert {sensor.name for sensor in repository.sensor_defs} == {"new_uploads", "new_images"}
+    rerender = defs.resolve_job_def("rerender_images").asset_layer.selected_asset_keys
+    assert {key.to_user_string() for key in rerender} == {"generated_picture", "animatic_clip"}
+
+
+def test_the_configuration_is_the_request() -> None:
+    assert set(PipelineConfig.model_fields) == set(PipelineRequest.model_fields)
+    assert PipelineConfig().request() == PipelineRequest()
+    assert PipelineConfig(size=[64, 48]).request() == PipelineRequest(size=(64, 48))

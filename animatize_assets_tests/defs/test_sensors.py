@@ -1,0 +1,210 @@
+"""Driving the sensors' ticks by hand: what they ask for, and that they ask for it once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from animatize_assets.defs.build import build_definitions
+from animatize_assets.defs.resources import Stores
+from animatize_assets.defs.sensors import new_images, new_uploads
+from animatize_assets_tests.defs.runs import QUIET, cheap_definitions, states
+from animatize_assets_tests.pipeline.cheap import made, write_images
+
+
+class Daemon:
+    """Ticks both sensors and remembers their cursors, like Dagster's daemon."""
+
+    def __init__(self, instance: dg.DagsterInstance, definitions: dg.Definitions) -> None:
+        self.instance = instance
+        self.definitions = definitions
+        self.uploads_cursor: str | None = None
+        self.images_cursor: str | None = None
+
+    def look_for_uploads(self) -> list[dg.RunRequest]:
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.uploads_cursor)
+        result = new_uploads(context, stores=Stores())
+        assert isinstance(result, dg.SensorResult)
+        self.uploads_cursor = result.cursor
+        return list(result.run_requests or [])
+
+    def look_for_images(self) -> list[dg.RunRequest]:
+        context = dg.build_sensor_context(instance=self.instance, cursor=self.images_cursor)
+        result = new_images(context)
+        assert isinstance(result, dg.SensorResult)
+        self.images_cursor = result.cursor or self.images_cursor
+        return list(result.run_requests or [])
+
+    def execute(self, request: dg.RunRequest, job: str, **changes: Any) -> bool:
+        definitions = changes.get("definitions", self.definitions)
+        return (
+            definitions.resolve_job_def(job)
+            .execute_in_process(
+                instance=self.instance,
+                run_config={**request.run_config, **QUIET},
+                tags=request.tags,
+                raise_on_error=False,
+            )
+            .success
+        )
+
+    def tick(self) -> int:
+        """Let both sensors look, execute what they ask for; how many runs that was."""
+        runs = 0
+        for request in self.look_for_uploads():
+            self.execute(request, "ingest_uploads")
+            runs += 1
+        for request in self.look_for_images():
+            self.execute(request, "animate_images")
+            runs += 1
+        return runs
+
+
+def files_of(request: dg.RunRequest) -> Sequence[str]:
+    return request.run_config["ops"]["ingest_files"]["config"]["files"]  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def daemon(instance: dg.DagsterInstance) -> Daemon:
+    return Daemon(instance, cheap_definitions())
+
+
+def plan(daemon: Daemon, request: dg.RunRequest, status: dg.DagsterRunStatus) -> dg.DagsterRun:
+    """A run as another process would have left it."""
+    job = daemon.definitions.resolve_job_def("ingest_uploads")
+    run = daemon.instance.create_run_for_job(job, run_config=dict(request.run_config))
+    if status is dg.DagsterRunStatus.STARTED:
+        daemon.instance.report_dagster_event(
+            dg.DagsterEvent("PIPELINE_START", job.name), run.run_id
+        )
+    if status is dg.DagsterRunStatus.FAILURE:
+        daemon.instance.report_run_failed(run)
+    return run
+
+
+def test_dropped_files_become_complete_images_in_two_runs(daemon: Daemon, data_dir: Path) -> None:
+    write_images(data_dir / "uploads", 3)
+    assert daemon.tick() == 0  # may still be growing
+    assert daemon.tick() == 2  # one takes them in, one makes them
+    keys = daemon.instance.get_dynamic_partitions("images")
+    assert len(keys) == 3
+    assert all(
+        set(of.values()) == {"materialized"} for of in states(daemon.instance, keys).values()
+    )
+    assert daemon.tick() == 0
+    assert daemon.tick() == 0
+
+
+def test_many_files_at_once_are_few_runs(
+    daemon: Daemon, data_dir: Path, sizes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1,000 files at full size: at most 20 runs altogether, ten of them chains."""
+    count, per_run = sizes["drop"]["files"], sizes["drop"]["files_per_run"]
+    monkeypatch.setattr("animatize_assets.pipeline.watched_folder.BATCH_AFTER_TRIES", (per_run, 1))
+    write_images(data_dir / "uploads", count)
+    ticks = [daemon.tick() for _ in range(count // per_run + 3)]
+    assert sum(ticks) <= 2 * count // per_run
+    keys = daemon.instance.get_dynamic_partitions("images")
+    assert len(keys) == count
+    assert set(states(daemon.instance, keys)["animatic_clip"].values()) == {"materialized"}
+    assert len(made(data_dir)) == 6 * count  # nothing twice
+
+
+def test_a_run_that_is_not_over_keeps_its_files(daemon: Daemon, data_dir: Path) -> None:
+    write_images(data_dir / "uploads", 2)
+    daemon.look_for_uploads()
+    (request,) = daemon.look_for_uploads()
+    plan(daemon, request, dg.DagsterRunStatus.STARTED)
+    assert daemon.look_for_uploads() == []
+    daemon.uploads_cursor = None  # a restart that lost its memory
+    assert daemon.look_for_uploads() == []
+    assert daemon.look_for_uploads() == []
+    write_images(data_dir / "uploads", 1, start=7)
+    daemon.look_for_uploads()
+    (other,) = daemon.look_for_uploads()
+    assert set(files_of(other)).isdisjoint(files_of(request))
+
+
+def test_a_run_that_died_is_tried_again_but_not_for_ever(daemon: Daemon, data_dir: Path) -> None:
+    write_images(data_dir / "uploads", 1)
+    daemon.look_for_uploads()
+    for _ in range(3):
+        (request,) = daemon.look_for_uploads()
+        plan(daemon, request, dg.DagsterRunStatus.FAILURE)
+    assert daemon.look_for_uploads() == []
+    assert (data_dir / "uploads" / "picture 0000.png").exists()
+    # Dropped again, it has another chance.
+    write_images(data_dir / "uploads", 1)
+    daemon.look_for_uploads()
+    assert len(daemon.look_for_uploads()) == 1
+
+
+def test_images_of_a_run_that_goes_on_wait_for_its_end(daemon: Daemon, data_dir: Path) -> None:
+    write_images(data_dir / "uploads", 2)
+    daemon.look_for_uploads()
+    (request,) = daemon.look_for_uploads()
+    run = plan(daemon, request, dg.DagsterRunStatus.STARTED)
+    daemon.instance.add_dynamic_partitions("images", ["a", "b"])
+    for key in ("a", "b"):
+        observed = dg.AssetObservation("source_image", partition=key)
+        daemon.instance.report_dagster_event(
+            dg.DagsterEvent(
+                "ASSET_OBSERVATION",
+                "ingest_uploads",
+                event_specific_data=dg._core.events.AssetObservationData(observed),  # type: ignore[attr-defined]
+            ),
+            run.run_id,
+        )
+    assert daemon.look_for_images() == []
+    daemon.instance.report_run_failed(run)  # it registered them before it died
+    (chain,) = daemon.look_for_images()
+    assert chain.tags == {
+        "dagster/asset_partition_range_start": "a",
+        "dagster/asset_partition_range_end": "b",
+    }
+    assert daemon.look_for_images() == []
+
+
+def test_other_images_between_the_new_ones_are_left_alone(daemon: Daemon, data_dir: Path) -> None:
+    write_images(data_dir / "uploads", 1)
+    daemon.look_for_uploads()
+    (first,) = daemon.look_for_uploads()
+    daemon.execute(first, "ingest_uploads")
+    daemon.instance.add_dynamic_partitions("images", ["somebody-elses"])
+    write_images(data_dir / "uploads", 2, start=1)
+    daemon.look_for_uploads()
+    (second,) = daemon.look_for_uploads()
+    daemon.execute(second, "ingest_uploads")
+    (one,) = daemon.look_for_images()
+    assert set(one.tags) == {"dagster/partition"}
+    daemon.execute(one, "animate_images")
+    (two,) = daemon.look_for_images()
+    assert "dagster/asset_partition_range_start" in two.tags
+    daemon.execute(two, "animate_images")
+    assert daemon.look_for_images() == []
+    clips = states(daemon.instance, daemon.instance.get_dynamic_partitions("images"))
+    assert clips["animatic_clip"]["somebody-elses"] is None
+    assert list(clips["animatic_clip"].values()).count("materialized") == 3
+
+
+def test_an_image_that_is_there_already_is_not_made_again(daemon: Daemon, data_dir: Path) -> None:
+    write_images(data_dir / "uploads", 1)
+    daemon.tick()
+    assert daemon.tick() == 2
+    write_images(data_dir / "uploads", 1)
+    daemon.tick()
+    assert daemon.tick() == 1  # taken in as a duplicate; no chain
+    assert list((data_dir / "uploads").iterdir()) == []
+
+
+def test_without_a_folder_there_is_nothing_to_do(daemon: Daemon) -> None:
+    assert daemon.look_for_uploads() == []
+
+
+def test_the_code_location_has_the_same_sensors() -> None:
+    sensors = build_definitions().get_repository_def().sensor_defs
+    assert all(sensor.default_status is dg.DefaultSensorStatus.RUNNING for sensor in sensors)
