@@ -90,13 +90,14 @@ def run_document(result: PipelineRunResult) -> dict[str, Any]:
 
 def what_was_done(result: PipelineRunResult) -> str:
     """Say in one sentence what was computed and what was not."""
-    made = sum(len(stages) for stages in result.stages.values())
     if result.canceled:
         return "Canceled; what is finished is kept, and `animatize run` goes on from there."
-    if not result.recomputed:
+    failed = sum(image.status == "failed" for image in result.images)
+    if not result.recomputed and not failed:
         return "Nothing was computed again: every result was there already."
-    reused = made - result.recomputed
-    return f"Results computed: {result.recomputed}; taken from before: {reused}."
+    reused = sum(len(stages) for stages in result.stages.values()) - result.recomputed
+    told = f"Results computed: {result.recomputed}; taken from before: {reused}."
+    return f"{told} Images failed: {failed}." if failed else told
 
 
 def materialize(

@@ -13,12 +13,15 @@ from upath import UPath
 
 from animatize_assets.database.engine import open_engine
 from animatize_assets.database.migration import upgrade
+from animatize_assets.errors import InvalidSetting
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.images.store import ImageStore
 from animatize_assets.settings import Settings
 
 DATABASE = "animatize.db"
+MISREAD = "%?"
+"""Characters of a path that SQLAlchemy and Dagster read as part of their URL's syntax."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +62,17 @@ def open_workplace() -> Workplace:
     """Read the settings of this process; nothing is created.
 
     Raises:
-        InvalidSetting: an environment variable is outside its range.
+        InvalidSetting: an environment variable is outside its range, or the data folder cannot be
+            written in a database URL.
 
     """
-    return Workplace(Settings.read())
+    settings = Settings.read()
+    if odd := set(MISREAD) & set(str(settings.data_dir)):
+        raise InvalidSetting(
+            f"ANIMATIZE_DATA_DIR={str(settings.data_dir)!r} has a '{min(odd)}', which database "
+            "URLs read as something else. Name another folder."
+        )
+    return Workplace(settings)
 
 
 def limits_of(settings: Settings) -> ImageLimits:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +84,17 @@ def test_a_setting_out_of_range_is_code_2(
     answer = animatize("status", "--json")
     assert answer.code == 2
     assert "ANIMATIZE_MAX_UPLOAD_MB" in answer.document["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["a%20b", "who?"])
+def test_a_data_folder_that_no_url_can_name_is_refused(
+    animatize: Animatize, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    monkeypatch.setenv("ANIMATIZE_DATA_DIR", str(tmp_path / name))
+    answer = animatize("status", "--json")
+    assert answer.code == 2
+    assert "ANIMATIZE_DATA_DIR" in answer.document["error"]["message"]
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_installed_command_prints_nothing_but_the_document() -> None:

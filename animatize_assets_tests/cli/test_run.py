@@ -100,6 +100,7 @@ def test_named_images_and_one_that_nobody_knows(animatize: Animatize, keys: list
         ("b-xyz", "failed"),
     ]
     assert "b-xyz" in images[1]["reason"]
+    assert "Images failed: 1." in animatize("run", "nobody").out
 
 
 def test_all_makes_complete_images_again(animatize: Animatize, keys: list[str]) -> None:
