@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from animatize_assets.movement.models import CameraPath
 from animatize_assets.rendering.layers import cut_into_layers
 from animatize_assets.rendering.projection import Box, Projection
+from animatize_assets.rendering.scratch import Scratch
 from animatize_assets.rendering.texture import Texture, at_frame_resolution, make_texture
 from animatize_assets.rendering.video_planes import to_planes, to_video_colours
 
@@ -43,6 +44,7 @@ class FrameRenderer:
     ) -> None:
         self.width = width
         self.height = height
+        self._scratch = Scratch()
         self._image_size = pixels.shape[1], pixels.shape[0]
         self._projection = Projection(path, *self._image_size, width, height)
         nearest, widest = self._projection.steps
@@ -62,7 +64,7 @@ class FrameRenderer:
 
         3/2 height x width: Y, and below it Cb and Cr at half the resolution.
         """
-        return to_planes(self._drawn(self._in_video_colours, t))
+        return to_planes(self._drawn(self._in_video_colours, t), self._scratch)
 
     @cached_property
     def _in_rgb(self) -> list[_Sheet]:
@@ -79,23 +81,26 @@ class FrameRenderer:
         for layer in self._layers:
             box = _overlap(extent, _occupied(layer.alpha, self._image_size)) if sheets else extent
             if box is not None:
-                picture = _premultiplied(converted(layer.picture), layer.alpha)
-                texture = make_texture(picture, self._image_size, box)
+                picture = converted(layer.picture)
+                texture = make_texture(picture, layer.alpha, self._image_size, box)
                 sheets.append(_Sheet(layer.depth, texture, box))
         return sheets
 
     def _drawn(self, sheets: list[_Sheet], t: float) -> NDArray[np.uint8]:
+        """Return the frame with four channels; it is overwritten by this thread's next frame."""
         whole = (0, 0, self.width, self.height)
         far, *nearer = sheets
-        frame = far.texture.draw(self._projection.points(t, far.depth, whole), whole)
+        frame = self._draw(far, t, whole)
         for sheet in nearer:
-            left, top, right, bottom = self._projection.window_of(t, sheet.box)
+            left, top, right, bottom = self._projection.window_of(t, sheet.box, sheet.depths)
             if left < right and top < bottom:
-                window = (left, top, right, bottom)
-                points = self._projection.points(t, sheet.depth, window)
-                under = frame[top:bottom, left:right]
-                under[:] = _laid_over(under, sheet.texture.draw(points, window))
+                over = self._draw(sheet, t, (left, top, right, bottom))
+                _lay_over(frame[top:bottom, left:right], over, self._scratch)
         return frame
+
+    def _draw(self, sheet: _Sheet, t: float, window: Box) -> NDArray[np.uint8]:
+        points = self._projection.points(t, sheet.depth, window)
+        return sheet.texture.draw(points, window, self._scratch)
 
 
 @dataclass(frozen=True)
@@ -106,18 +111,19 @@ class _Sheet:
     texture: Texture
     box: Box
 
-
-def _laid_over(under: NDArray[np.uint8], over: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return ``over``, whose colours are multiplied by its alpha, laid over ``under``."""
-    through = cv2.bitwise_not(cv2.extractChannel(over, 3))
-    seen = cv2.multiply(under, cv2.merge([through] * 4), scale=1 / 255)
-    return np.asarray(cv2.add(seen, over), np.uint8)
+    @cached_property
+    def depths(self) -> tuple[float, float]:
+        """Least and greatest depth."""
+        return float(self.depth.min()), float(self.depth.max())
 
 
-def _premultiplied(colours: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return ``colours`` (three channels) times ``alpha``, with ``alpha`` as the fourth."""
-    scaled = cv2.multiply(colours, cv2.merge([alpha] * 3), scale=1 / 255)
-    return np.asarray(cv2.merge([*cv2.split(scaled), alpha]), np.uint8)
+def _lay_over(under: NDArray[np.uint8], over: NDArray[np.uint8], scratch: Scratch) -> None:
+    """Lay ``over``, whose colours are multiplied by its alpha, over ``under``, in place."""
+    through = scratch.take("through", over.shape[:2], np.uint8)
+    cv2.bitwise_not(cv2.extractChannel(over, 3, dst=through), dst=through)
+    four = cv2.merge([through] * 4, dst=scratch.take("four", over.shape, np.uint8))
+    cv2.add(cv2.multiply(under, four, dst=four, scale=1 / 255), over, dst=four)
+    under[:] = four
 
 
 def _occupied(alpha: NDArray[np.uint8], image_size: tuple[int, int]) -> Box:

@@ -90,15 +90,16 @@ class Projection:
             x, y = self._seen(keyframe, rays, np.asarray(here, np.float32))
         return x, y
 
-    def window_of(self, t: float, box: tuple[float, float, float, float]) -> Box:
+    def window_of(self, t: float, box: Box, depths: tuple[float, float]) -> Box:
         """Return the part of the frame in which ``box`` of the image, px, can be seen at ``t``.
 
-        Whatever depth it has; empty when it cannot be seen.
+        ``depths``: between which its depth lies. Left is not less than right, or top than bottom,
+        when it cannot be seen.
         """
         keyframe = sample(self.path, t)
         angle, step = radians(keyframe.roll), self._step(keyframe)
         xs, ys = [], []
-        for depth in (0.0, 1.0):
+        for depth in depths:
             cx, cy = self._center(keyframe, depth)
             scale = (1 + keyframe.dolly * depth) / step
             for x, y in ((x, y) for x in box[::2] for y in box[1::2]):
@@ -187,13 +188,17 @@ class Projection:
         return x, y
 
 
-def refined(nodes: Plane, window: Box) -> Plane:
-    """Return grid ``nodes`` of ``window`` as a plane of its pixels, rows x columns."""
+def refined(nodes: Plane, window: Box, out: Plane) -> Plane:
+    """Return grid ``nodes`` of ``window`` as a plane of its pixels, rows x columns.
+
+    ``out``: memory for :func:`refined_shape`; the result is a part of it.
+    """
     left, top, right, bottom = window
-    full = cv2.resize(
-        nodes,
-        (nodes.shape[1] * CELL_PX, nodes.shape[0] * CELL_PX),
-        interpolation=cv2.INTER_LINEAR,
-    )
+    full = cv2.resize(nodes, out.shape[1::-1], dst=out, interpolation=cv2.INTER_LINEAR)
     inner = full[CELL_PX : CELL_PX + bottom - top, CELL_PX : CELL_PX + right - left]
     return np.asarray(inner, np.float32)
+
+
+def refined_shape(nodes: Plane) -> tuple[int, int]:
+    """Rows and columns of whole cells around ``nodes``."""
+    return nodes.shape[0] * CELL_PX, nodes.shape[1] * CELL_PX

@@ -17,7 +17,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from animatize_assets.rendering.projection import Box, Plane, refined
+from animatize_assets.rendering.projection import Box, Plane, refined, refined_shape
+from animatize_assets.rendering.scratch import Scratch
+
+Pixels = NDArray[np.uint8]
 
 MIN_STEP = 0.5
 """A picture with fewer pixels per frame pixel is enlarged to this by bicubic interpolation."""
@@ -34,33 +37,41 @@ _HALF = (_HALF / _HALF.sum()).astype(np.float32)
 
 @dataclass(frozen=True)
 class Texture:
-    """``rgba``: uint8; the centre of its first pixel is at ``(left, top)`` of the image, px."""
+    """``pixels``: uint8, three colours times alpha, and alpha.
 
-    rgba: NDArray[np.uint8]
+    The centre of its first pixel is at ``(left, top)`` of the image, px.
+    """
+
+    pixels: Pixels
+    opaque: bool
     left: float
     top: float
     columns_per_px: float
     rows_per_px: float
     interpolation: int
 
-    def draw(self, points: tuple[Plane, Plane], window: Box) -> NDArray[np.uint8]:
-        """Return what ``window`` of the frame shows: uint8, rows x columns x RGBA.
+    def draw(self, points: tuple[Plane, Plane], window: Box, scratch: Scratch) -> Pixels:
+        """Return what ``window`` of the frame shows: uint8, rows x columns x 4, in ``scratch``.
 
         ``points``: as returned by ``Projection.points`` for that window.
         """
+        shape = refined_shape(points[0])
         x = (points[0] - np.float32(self.left)) * np.float32(self.columns_per_px)
         y = (points[1] - np.float32(self.top)) * np.float32(self.rows_per_px)
+        left, top, right, bottom = window
+        name = "whole" if self.opaque else "part"
         drawn = cv2.remap(
-            self.rgba,
-            refined(x, window),
-            refined(y, window),
+            self.pixels,
+            refined(x, window, scratch.take("x", shape, np.float32)),
+            refined(y, window, scratch.take("y", shape, np.float32)),
             self.interpolation,
+            dst=scratch.take(name, (bottom - top, right - left, 4), np.uint8),
             borderMode=cv2.BORDER_REPLICATE,
         )
         return np.asarray(drawn, np.uint8)
 
 
-def at_frame_resolution(pixels: NDArray[np.uint8], step: float) -> NDArray[np.uint8]:
+def at_frame_resolution(pixels: Pixels, step: float) -> Pixels:
     """Return ``pixels`` of the size at which layers are cut and textures made.
 
     ``step``: image pixels per frame pixel. From 1 on, one pixel remains per frame pixel.
@@ -74,21 +85,27 @@ def at_frame_resolution(pixels: NDArray[np.uint8], step: float) -> NDArray[np.ui
     return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
 
 
-def make_texture(picture: NDArray[np.uint8], image_size: tuple[int, int], box: Box) -> Texture:
+def make_texture(picture: Pixels, alpha: Pixels, image_size: tuple[int, int], box: Box) -> Texture:
     """Return the texture of the part ``box`` (image px) of a layer.
 
-    ``picture``: uint8 RGBA of the whole image of ``image_size`` (width, height), at any size.
+    ``picture``: uint8, rows x columns x 3 in any colours, of the whole image of ``image_size``
+    (width, height), at any size. ``alpha``: uint8, rows x columns.
     """
     rows, columns = picture.shape[:2]
     across, down = columns / image_size[0], rows / image_size[1]
     # A margin as wide as half the filter, so that it sees nothing but picture.
     left, top = max(0, int(box[0] * across) - 4), max(0, int(box[1] * down) - 4)
     right, bottom = int(box[2] * across) + 5, int(box[3] * down) + 5
-    part = np.ascontiguousarray(picture[top:bottom, left:right])
-    doubles = 4 * part.shape[0] * part.shape[1] <= MAX_DOUBLED_PIXELS
+    part, shown = picture[top:bottom, left:right], alpha[top:bottom, left:right]
+    opaque = int(shown.min()) == 255
+    if not opaque:
+        part = np.asarray(cv2.multiply(part, cv2.merge([shown] * 3), scale=1 / 255), np.uint8)
+    four = np.asarray(cv2.merge([*cv2.split(part), shown]), np.uint8)
+    doubles = 4 * shown.size <= MAX_DOUBLED_PIXELS
     density = 2 if doubles else 1
     return Texture(
-        rgba=_doubled(part) if doubles else part,
+        pixels=_doubled(four) if doubles else four,
+        opaque=opaque,
         left=(left + 0.5) / across,
         top=(top + 0.5) / down,
         columns_per_px=density * across,
@@ -97,18 +114,18 @@ def make_texture(picture: NDArray[np.uint8], image_size: tuple[int, int], box: B
     )
 
 
-def _doubled(rgba: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return ``rgba`` with a new pixel half way after each old one, along rows and columns.
+def _doubled(pixels: Pixels) -> Pixels:
+    """Return ``pixels`` with a new pixel half way after each old one, along rows and columns.
 
     Old pixels stay exactly as they are: a still that does not move is not resampled at all.
     """
     one, border = np.ones(1, np.float32), cv2.BORDER_REPLICATE
     anchor = 3  # the tap of the pixel before the half way
-    across = cv2.sepFilter2D(rgba, -1, _HALF, one, anchor=(anchor, 0), borderType=border)
-    rows, columns = rgba.shape[:2]
+    across = cv2.sepFilter2D(pixels, -1, _HALF, one, anchor=(anchor, 0), borderType=border)
+    rows, columns = pixels.shape[:2]
     doubled = np.empty((2 * rows, 2 * columns, 4), np.uint8)
     words = doubled.view(np.uint32)[:, :, 0]  # a pixel as one word: a quarter of the copies
-    for column, old in enumerate((rgba, np.asarray(across, np.uint8))):
+    for column, old in enumerate((pixels, np.asarray(across, np.uint8))):
         below = cv2.sepFilter2D(old, -1, one, _HALF, anchor=(0, anchor), borderType=border)
         words[::2, column::2] = old.view(np.uint32)[:, :, 0]
         words[1::2, column::2] = np.asarray(below, np.uint8).view(np.uint32)[:, :, 0]

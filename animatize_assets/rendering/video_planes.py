@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from animatize_assets.rendering.scratch import Scratch
+
 _RED, _GREEN, _BLUE = 0.2126, 0.7152, 0.0722
 
 
@@ -34,18 +36,21 @@ def to_video_colours(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.transform(rgb, _TO_VIDEO), np.uint8)
 
 
-def to_planes(video: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def to_planes(video: NDArray[np.uint8], scratch: Scratch | None = None) -> NDArray[np.uint8]:
     """Return the planes of Y, Cb, Cr pixels, one below the other, as 4:2:0.
 
     ``video``: uint8, rows x columns x (Y, Cb, Cr, ...), both even. The result has 3/2 of the rows;
     each chroma sample is the mean of four pixels, so it sits in their middle.
     """
-    rows, columns = video.shape[:2]
+    rows, columns, channels = video.shape
     planes = np.empty((rows * 3 // 2, columns), np.uint8)
-    planes[:rows] = cv2.extractChannel(video, 0)
+    cv2.extractChannel(video, 0, dst=planes[:rows])
+    shape = (rows // 2, columns // 2, channels)
+    halved = (scratch or Scratch()).take("halved", shape, np.uint8)
+    cv2.resize(video, shape[1::-1], dst=halved, interpolation=cv2.INTER_AREA)
     chroma = planes[rows:].reshape(2, rows // 2, columns // 2)
-    halved = cv2.resize(video, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
-    chroma[0], chroma[1] = cv2.extractChannel(halved, 1), cv2.extractChannel(halved, 2)
+    cv2.extractChannel(halved, 1, dst=chroma[0])
+    cv2.extractChannel(halved, 2, dst=chroma[1])
     return planes
 
 
