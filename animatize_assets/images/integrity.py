@@ -30,12 +30,17 @@ from animatize_assets.images.models import ImageFormat
 # long. Fixed, so that the same file always gets the same verdict.
 _PADDING = bytes(np.random.default_rng(20_100).integers(0, 255, 64, dtype=np.uint8))
 _TAIL_BYTES = 16
+_MOST_SCANS = 100
+"""Encoders write about ten; each costs a pass over all coefficients, however few bytes it has."""
 _NO_HUFFMAN_FRAMES = frozenset({0xC3, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF})
 """Arithmetic coding, and the lossless frames, which have no coefficients."""
 
 
 def check_container(content: bytes, image_format: ImageFormat) -> None:
-    """Refuse a PNG or WebP whose container is cut short or fails its checksums.
+    """Refuse what costs nothing to see, before anything is decoded.
+
+    A PNG or WebP whose container is cut short or fails its checksums; a JPEG of so many passes
+    that a small file would keep the decoder busy for minutes.
 
     Raises:
         InvalidImage: ``image_body_corrupt``.
@@ -45,6 +50,8 @@ def check_container(content: bytes, image_format: ImageFormat) -> None:
         _check_png(content)
     elif image_format == "webp":
         _check_webp(content)
+    elif image_format == "jpeg" and content.count(b"\xff\xda") > _MOST_SCANS:
+        raise damaged(f"it has more than {_MOST_SCANS} passes over its picture")
 
 
 def _corrupt(image_format: str, why: str) -> InvalidImage:

@@ -56,10 +56,12 @@ def truncations(cases: int) -> Iterator[BadFile]:
         cuts = {length - 1, *np.linspace(1, length - 1, each + 2, dtype=int)[1:-1].tolist()}
         for cut in sorted(cuts):
             rest = file.content[:cut]
-            yield BadFile(f"{file.name}-cut-{cut}", _written(rest), BROKEN, file.expected)
+            yield BadFile(f"{file.name}-lost-{length - cut}", _written(rest), BROKEN, file.expected)
             if file.name.startswith("jpeg"):
                 ended = _written(rest + b"\xff\xd9")
-                yield BadFile(f"{file.name}-cut-{cut}-ended", ended, BROKEN, file.expected)
+                yield BadFile(
+                    f"{file.name}-ended-lost-{length - cut}", ended, BROKEN, file.expected
+                )
 
 
 def lost_pieces() -> Iterator[BadFile]:
@@ -117,6 +119,10 @@ def bombs() -> Iterator[BadFile]:
         entry = tiff.index(struct.pack(">HHI", tag, 4, 1)) + 8
         tiff[entry : entry + 4] = struct.pack(">I", 40_000)
     yield BadFile("bomb-tiff", _written(bytes(tiff)), too_many)
+    progressive = encode(Image.fromarray(picture()), "JPEG", progressive=True)
+    scan = progressive.rindex(b"\xff\xda")
+    scans = progressive[:scan] + progressive[scan:-2] * 200 + progressive[-2:]
+    yield BadFile("bomb-jpeg-of-scans", _written(scans), frozenset({"image_body_corrupt"}))
     # Two frame headers: a small one first, the one that a careless reader uses after it.
     frame = small.index(b"\xff\xc0")
     second = bytearray(small[frame : frame + 19])

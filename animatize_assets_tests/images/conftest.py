@@ -24,11 +24,13 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     opened.dispose()
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "file-url", "memory"])
 def data_dir(request: pytest.FixtureRequest, tmp_path: Path) -> UPath:
     """A data folder, once local and once on a file system that is not."""
     if request.param == "folder":
         return UPath(tmp_path / "data")
+    if request.param == "file-url":
+        return UPath(f"file://{tmp_path}/data")
     return UPath(f"memory://{uuid4().hex}/data")
 
 

@@ -123,6 +123,7 @@ def whole_files() -> tuple[Encoded, ...]:
         ("bmp", encode(image, "BMP"), rgb),
         ("bmp-gray", encode(gray, "BMP"), grays),
         ("bmp-palette", encode(palette, "BMP"), palette_rgb),
+        ("bmp-run-length", bmp_run_length(grays[..., 0]), grays),
         ("bmp-bits", encode(bits, "BMP"), np.asarray(bits.convert("RGB"))),
         ("bmp-32", encode(rgba, "BMP"), rgb),  # without masks, the fourth byte means nothing
         ("bmp-alpha", bmp_with_alpha(np.dstack([rgb, alpha])), on_white(rgb, alpha)),
@@ -132,6 +133,7 @@ def whole_files() -> tuple[Encoded, ...]:
         ("tiff-gray", encode(gray, "TIFF"), grays),
         ("tiff-fax", encode(bits, "TIFF", compression="group4"), np.asarray(bits.convert("RGB"))),
         ("tiff-alpha", encode(rgba, "TIFF"), on_white(rgb, alpha)),
+        ("tiff-gray-alpha", encode(rgba.convert("LA"), "TIFF"), on_white(grays, alpha)),
         ("tiff-palette", encode(palette, "TIFF"), palette_rgb),
         (
             "tiff-16-gray",
@@ -200,6 +202,18 @@ def bmp_with_alpha(rgba: NDArray[np.uint8]) -> bytes:
     header = struct.pack("<IiiHHIIiiII", 108, width, height, 1, 32, 3, len(body), 0, 0, 0, 0)
     header = (header + masks).ljust(108, b"\0")
     return struct.pack("<2sIHHI", b"BM", 14 + 108 + len(body), 0, 0, 14 + 108) + header + body
+
+
+def bmp_run_length(gray: NDArray[np.uint8]) -> bytes:
+    """An 8-bit BMP with run-length coding: each row as literal runs and an end of line."""
+    height, width = gray.shape
+    runs = [row[at : at + 254].tobytes() for row in gray[::-1] for at in range(0, width, 254)]
+    body = b"".join(bytes([0, len(run)]) + run + b"\0" * (len(run) % 2) + b"\0\0" for run in runs)
+    body += b"\0\1"
+    palette = b"".join(bytes([level, level, level, 0]) for level in range(256))
+    offset = 14 + 40 + len(palette)
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(body), 0, 0, 256, 0)
+    return struct.pack("<2sIHHI", b"BM", offset + len(body), 0, 0, offset) + header + palette + body
 
 
 def turned_file(orientation: int, image_format: str) -> bytes:

@@ -173,6 +173,17 @@ def test_an_all_zero_fourth_byte_in_a_bmp_means_opaque() -> None:
     np.testing.assert_array_equal(decoded.pixels, picture())
 
 
+def test_a_lab_tiff_is_converted() -> None:
+    to_lab = ImageCms.buildTransform(
+        ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), "RGB", "LAB"
+    )
+    lab = ImageCms.applyTransform(Image.fromarray(picture()), to_lab)
+    assert lab is not None
+    decoded = decode_content(encode(lab, "TIFF"))
+    assert decoded.source_mode == "LAB"
+    assert np.abs(decoded.pixels.astype(int) - picture()).mean() < 3  # Lab in 8 bits is coarse
+
+
 def test_floating_point_samples_are_refused() -> None:
     content = encode(Image.fromarray(np.ones((20, 20), np.float32)), "TIFF")
     with pytest.raises(InvalidImage) as refusal:
@@ -185,6 +196,7 @@ def test_only_what_needed_nothing_is_plain() -> None:
     assert plain == {
         "jpeg", "jpeg-444", "jpeg-progressive", "jpeg-restarts", "jpeg-gray", "png", "png-gray",
         "webp-lossy", "webp-lossless", "bmp", "bmp-gray", "bmp-32",
+        "bmp-run-length",
     }  # fmt: skip
 
 
