@@ -68,12 +68,13 @@ def measure_composition(
     copy: WorkingCopy, segments: Segments, horizon: Horizon | None
 ) -> Composition:
     """Measure the layout of ``copy``, whose straight segments and horizon are known."""
-    mass = _visual_mass(copy.quarter)
+    detail = _detail(copy)
+    mass = _visual_mass(copy.quarter, detail)
     return Composition(
         thirds=_thirds(mass),
         symmetry=_symmetry(copy.quarter),
         balance=_balance(mass),
-        negative_space=_negative_space(copy.quarter),
+        negative_space=_negative_space(detail),
         edge_density=_edge_density(copy.half),
         texture=_texture(copy),
         sharpness=measure_sharpness(copy.gray),
@@ -84,14 +85,30 @@ def measure_composition(
     )
 
 
-def _visual_mass(quarter: WorkingCopy) -> Floats:
-    """Weigh what draws the eye: local contrast and unusual colour, each scaled by its own mean."""
+def _detail(copy: WorkingCopy) -> Floats:
+    """Sobel magnitude of the half copy, averaged to the size of the quarter copy.
+
+    Computed on the quarter copy itself, fine texture would have been averaged away before.
+    """
+    size = (copy.quarter.width, copy.quarter.height)
+    clear = np.minimum(copy.half.gradient_magnitude, CLEAR_EDGE)
+    return np.asarray(cv2.resize(clear, size, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _visual_mass(quarter: WorkingCopy, detail: Floats) -> Floats:
+    """Weigh what draws the eye: local contrast and unusual colour.
+
+    Each relative to its own mean over the picture, and squashed: twice the mean weighs 0.8, a
+    third of it 0.1.
+    """
     lab = quarter.lab.astype(np.float32)
     unusual = np.sqrt(((lab - lab.mean(axis=(0, 1), dtype=np.float64)) ** 2).sum(axis=2))
-    detail = np.minimum(quarter.gradient_magnitude, 400)
     scale = max(quarter.width, quarter.height) * 0.02
-    mass = detail / (detail.mean() + 8) + unusual.astype(np.float32) / (unusual.mean() + 4)
-    return np.asarray(cv2.GaussianBlur(mass.astype(np.float32), (0, 0), scale), np.float32)
+    mass = np.zeros(detail.shape, np.float32)
+    for part, floor in ((detail, 8.0), (unusual, 4.0)):
+        relative = (part / (float(part.mean(dtype=np.float64)) + floor)) ** 2
+        mass += (relative / (1 + relative)).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(mass, (0, 0), scale), np.float32)
 
 
 def _thirds(mass: Floats) -> ThirdsEnergy:
@@ -172,12 +189,12 @@ def _mirror_correlation(part: Floats) -> float:
     return float(max(0.0, shared / (energy + SENSOR_NOISE * flat.size)))
 
 
-def _negative_space(quarter: WorkingCopy) -> NegativeSpace:
-    gradient = np.asarray(quarter.gradient_magnitude / 8, np.float32)
+def _negative_space(detail: Floats) -> NegativeSpace:
+    gradient = np.asarray(detail / 8, np.float32)
     spread = max(1.0, max(gradient.shape) / 60)
-    detail = cv2.GaussianBlur(gradient, (0, 0), spread)
+    spread_out = cv2.GaussianBlur(gradient, (0, 0), spread)
     threshold = DETAIL_FLOOR + 0.3 * float(gradient.mean(dtype=np.float64))
-    empty = 1 / (1 + (detail / threshold) ** 4)
+    empty = 1 / (1 + (spread_out / threshold) ** 4)
     rows, columns = (_first_third(count) for count in empty.shape)
     across, down = empty.mean(axis=0, dtype=np.float64), empty.mean(axis=1, dtype=np.float64)
     return NegativeSpace(

@@ -141,10 +141,11 @@ DIRECTION_BIN_DEG = 8.0
 FEWEST_DIRECTIONS = 3
 """Any two lines meet somewhere; agreement begins with a third direction."""
 
-LEAST_AGREEMENT = 0.4
-"""Share of the oblique length that must agree. With 64 random segments the best of all points
-gathers 0.15 at the median, 0.25 at the 95th percentile and 0.42 at most (measured on the
-labelled photographs with their segments moved and turned at random)."""
+LEAST_AGREEMENT, FEW_LINES = 0.4, 0.8
+"""Share of the oblique length that must agree: the first, plus the second divided by the
+effective number of oblique segments. Among few segments much agrees by chance; among 30 or more
+the best of all points gathers 0.15 at the median, 0.25 at the 95th percentile and 0.42 at most
+(measured on the labelled photographs with their segments moved and turned at random)."""
 
 LEAST_LENGTH = 0.5
 """Oblique straight length, in diagonals, below which nothing can be said."""
@@ -170,7 +171,8 @@ def find_vanishing_point(segments: Segments) -> VanishingPoint | None:
         point = _reweighted(point, middle, heading, weight, converging)
     agreed = _agreement(point[None], middle, heading, weight)[0]
     strength = float((agreed * converging).sum() / converging.sum())
-    if strength < LEAST_AGREEMENT or not np.hypot(*point) <= FARTHEST:
+    effective = converging.sum() ** 2 / (converging**2).sum()
+    if strength < LEAST_AGREEMENT + FEW_LINES / effective or not np.hypot(*point) <= FARTHEST:
         return None
     if _distinct_directions(segments.angle_deg[:VOTERS], agreed * weight) < FEWEST_DIRECTIONS:
         return None
@@ -204,8 +206,8 @@ def _cross(a: Floats, b: Floats) -> Floats:
 def _agreement(points: Floats, middle: Floats, heading: Floats, length: Floats) -> Floats:
     """How well each segment (columns) aims at each point (rows), 0..1.
 
-    A segment that crosses the point cannot say where on it the lines meet, so its agreement
-    fades when the point lies within its own length.
+    A segment that passes through the point does not aim at it; one that ends there does. So the
+    agreement fades when the point lies well within the segment's own length.
     """
     to_point_x = points[:, None, 0] - middle[None, :, 0]
     to_point_y = points[:, None, 1] - middle[None, :, 1]
@@ -213,7 +215,7 @@ def _agreement(points: Floats, middle: Floats, heading: Floats, length: Floats) 
     miss = to_point_x * heading[None, :, 1] - to_point_y * heading[None, :, 0]
     sine = miss**2 / squared
     tolerance = np.sin(np.radians(AIM_DEG)) ** 2
-    outside = np.clip(np.sqrt(squared) / (length[None, :] / 2) - 0.5, 0, 1)
+    outside = np.clip(2 * np.sqrt(squared) / (length[None, :] / 2) - 0.6, 0, 1)
     return np.asarray(np.exp(-sine / (2 * tolerance)) * outside)
 
 

@@ -1,0 +1,108 @@
+"""Near and far on pictures whose layers are known, and each cue on its own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from animatize_assets.scene.analysis import MeasuredScene, analyze_scene
+from animatize_assets.scene.depth import separation
+from animatize_assets_tests.scene import scenes
+from animatize_assets_tests.scene.scenes import HEIGHT, WIDTH, Picture
+
+CASES = 20
+
+
+def measured(picture: Picture) -> MeasuredScene:
+    return analyze_scene(picture, image_size=(WIDTH, HEIGHT))
+
+
+def weights(scene: MeasuredScene) -> dict[str, float]:
+    return {cue.name: cue.weight for cue in scene.analysis.depth.cues}
+
+
+def test_ridges_lie_one_behind_the_other() -> None:
+    right = 0
+    for seed in range(CASES):
+        rng = np.random.default_rng(seed)
+        bounds = (rng.uniform(0.35, 0.5), rng.uniform(0.6, 0.8))
+        depth = measured(scenes.layers(rng, bounds)).depth
+        far, middle, near = (
+            float(depth[int(start * HEIGHT) : int(end * HEIGHT)].mean())
+            for start, end in (
+                (0, bounds[0] - 0.2),
+                (bounds[0] + 0.05, bounds[1] - 0.04),
+                (bounds[1] + 0.05, 1),
+            )
+        )
+        right += near > middle + 0.1 > far + 0.2
+    assert right >= 0.9 * CASES
+
+
+def test_what_is_sharp_is_nearer_than_its_blurred_background() -> None:
+    right = 0
+    for seed in range(CASES):
+        rng = np.random.default_rng(seed)
+        x, y, radius = rng.uniform(0.25, 0.75), rng.uniform(0.35, 0.65), rng.uniform(0.18, 0.3)
+        scene = measured(scenes.focused(rng, x, y, radius))
+        rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+        distance = np.hypot(columns - x * WIDTH, rows - y * HEIGHT) / HEIGHT
+        inside, outside = scene.depth[distance < 0.8 * radius], scene.depth[distance > 1.3 * radius]
+        apart = scene.analysis.depth.subject_separation
+        right += bool(inside.mean() > outside.mean() + 0.15 and apart is not None and apart > 0)
+    assert right >= 0.9 * CASES
+
+
+def test_a_corridor_is_near_at_its_frame_and_far_at_its_end() -> None:
+    scene = measured(scenes.corridor(np.random.default_rng(0), 0.5, 0.5))
+    height, width = scene.depth.shape
+    end = scene.depth[
+        int(0.46 * height) : int(0.54 * height), int(0.46 * width) : int(0.54 * width)
+    ]
+    floor = scene.depth[-height // 8 :]
+    assert floor.mean() > end.mean() + 0.2
+    assert weights(scene)["vanishing_point"] > 0.4
+
+
+def test_cues_without_their_premise_are_silent() -> None:
+    shore = weights(measured(scenes.sky_and_ground(np.random.default_rng(0), 0.4, 0)))
+    assert shore["vanishing_point"] == 0
+    assert shore["height"] > 0.7
+    disc = weights(measured(scenes.focused(np.random.default_rng(0), 0.5, 0.5, 0.25)))
+    assert disc["vanishing_point"] == 0
+    assert disc["height"] < 0.2
+    assert disc["defocus"] > 0.5
+    flat = weights(measured(scenes.flat()))
+    assert set(flat.values()) == {0}
+
+
+def test_removing_the_haze_removes_its_weight() -> None:
+    rng = np.random.default_rng(0)
+    hazy = scenes.layers(rng, (0.4, 0.7))
+    clear = np.full_like(hazy, 60) + (hazy // 16)
+    assert weights(measured(hazy))["haze"] > weights(measured(clear))["haze"] + 0.3
+
+
+def test_depth_changes_where_the_picture_has_edges() -> None:
+    scene = measured(scenes.focused(np.random.default_rng(1), 0.5, 0.5, 0.25))
+    assert scene.depth.shape == (HEIGHT, WIDTH)
+    assert 0 <= scene.depth.min() <= scene.depth.max() <= 1
+    assert scene.analysis.depth.method == "cues"
+    assert scene.analysis.depth.model is None
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"), [((0.0, 0.0, 0.5, 1.0), 1.0), ((0.5, 0.0, 1.0, 1.0), -1.0)]
+)
+def test_separation_is_inside_minus_outside(
+    box: tuple[float, float, float, float], expected: float
+) -> None:
+    depth = np.hstack([np.ones((10, 10)), np.zeros((10, 10))]).astype(np.float32)
+    assert separation(depth, box) == pytest.approx(expected)
+
+
+def test_separation_needs_an_inside_and_an_outside() -> None:
+    depth = np.ones((10, 10), np.float32)
+    assert separation(depth, None) is None
+    assert separation(depth, (0, 0, 1, 1)) is None
+    assert separation(depth, (0.5, 0.5, 0.5, 0.5)) is None
