@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image
 
 WIDTH, HEIGHT = 75, 53
 
@@ -238,21 +238,3 @@ def turned_file(orientation: int, image_format: str) -> bytes:
         image_format, {}
     )
     return encode(Image.fromarray(stored), image_format, exif=exif.tobytes(), **options)
-
-
-def profile(space: str = "sRGB") -> bytes:
-    return ImageCms.ImageCmsProfile(ImageCms.createProfile(space)).tobytes()
-
-
-def wide_gamut_profile() -> bytes:
-    """sRGB's profile with red and green exchanged: valid, and far from doing nothing."""
-    content = profile()
-    table = {}
-    for index in range(int.from_bytes(content[128:132], "big")):
-        entry = 132 + 12 * index
-        table[content[entry : entry + 4]] = entry
-    red, green = table[b"rXYZ"], table[b"gXYZ"]
-    swapped = bytearray(content)
-    swapped[red + 4 : red + 12] = content[green + 4 : green + 12]
-    swapped[green + 4 : green + 12] = content[red + 4 : red + 12]
-    return bytes(swapped)

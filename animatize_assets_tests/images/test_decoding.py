@@ -22,10 +22,14 @@ from animatize_assets_tests.images.pictures import (
     picture,
     png,
     png_chunk,
-    profile,
     tiff_by_hand,
     turned_file,
     whole_files,
+)
+from animatize_assets_tests.images.profiles import (
+    cmyk_profile,
+    gray_profile,
+    profile,
     wide_gamut_profile,
 )
 
@@ -154,6 +158,45 @@ def test_a_gray_picture_with_an_rgb_profile_is_converted() -> None:
     decoded = decode_content(encode(gray, "PNG", icc_profile=wide_gamut_profile()))
     assert decoded.has_icc_profile
     assert decoded.pixels.shape == (HEIGHT, WIDTH, 3)
+
+
+def _by_little_cms(image: Image.Image, icc_profile: bytes) -> np.ndarray:
+    source = ImageCms.ImageCmsProfile(io.BytesIO(icc_profile))
+    target = ImageCms.createProfile("sRGB")
+    return np.asarray(ImageCms.profileToProfile(image, source, target, outputMode="RGB"))
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG", "TIFF"])
+def test_a_gray_profile_is_converted_as_little_cms_does(image_format: str) -> None:
+    gray = Image.fromarray(picture()).convert("L")
+    content = encode(gray, image_format, icc_profile=gray_profile(1.0))
+    decoded = decode_content(content)
+    assert decoded.has_icc_profile
+    stored = Image.open(io.BytesIO(content))
+    np.testing.assert_array_equal(decoded.pixels, _by_little_cms(stored, gray_profile(1.0)))
+    assert decoded.pixels.mean() > np.asarray(stored).mean() + 20  # linear light looks brighter
+
+
+@pytest.mark.parametrize("image_format", ["JPEG", "TIFF"])
+def test_a_cmyk_profile_is_converted_as_little_cms_does(image_format: str, tmp_path: Path) -> None:
+    inks = Image.fromarray(picture()).convert("CMYK")
+    content = encode(inks, image_format, icc_profile=cmyk_profile())
+    decoded = decode_content(content)
+    assert decoded.has_icc_profile
+    stored = Image.open(io.BytesIO(content))
+    expected = _by_little_cms(stored, cmyk_profile())
+    np.testing.assert_array_equal(decoded.pixels, expected)
+    assert np.abs(expected.astype(int) - np.asarray(stored.convert("RGB"))).mean() > 10
+    path = tmp_path / "upload"
+    path.write_bytes(content)
+    small = load_working_copy(path, 40)
+    assert np.abs(small.mean(axis=(0, 1)) - expected.mean(axis=(0, 1))).max() < 8
+
+
+@pytest.mark.parametrize("icc_profile", [cmyk_profile(), gray_profile(2.2)])
+def test_a_profile_for_other_colours_is_ignored(icc_profile: bytes) -> None:
+    content = encode(Image.fromarray(picture()), "PNG", icc_profile=icc_profile)
+    np.testing.assert_array_equal(decode_content(content).pixels, picture())
 
 
 def test_cmyk_jpeg_without_adobes_marker_is_not_inverted() -> None:
