@@ -30,10 +30,12 @@ OFFSETS = np.array([0, 22, 22], np.int32)
 class Appearance:
     """The measurements by name, in the order of :func:`measure_appearance`.
 
-    ``vegetation`` and ``sky``: plain shares, for telling nature from landscape.
+    ``vegetation`` and ``sky``: plain shares, for telling nature from landscape. ``structure``:
+    0 for a flat colour or noise, 1 for anything that a picture is of.
     """
 
     values: dict[str, float]
+    structure: float
     sky: float
     vegetation: float
 
@@ -55,9 +57,30 @@ def measure_appearance(small: Surface, regions: Regions, subject: Subject) -> Ap
     }
     return Appearance(
         values={name: float(value) for name, value in values.items()},
+        structure=_whole_structure(small),
         sky=regions.sky.share,
         vegetation=regions.vegetation.share,
     )
+
+
+STRUCTURE_CELLS = 12
+STRUCTURE_SHARE = (0.22, 0.30)
+"""Share of the spread of colour that survives averaging over a twelfth of the picture: noise of
+any grain up to 1/75 keeps 0.09 to 0.21, a drawing of many small things 0.35, most pictures 0.8."""
+
+STRUCTURE_SPREAD = (0.5, 1.5)
+"""CIELAB units of that spread: below a just noticeable difference there is nothing to see."""
+
+
+def _whole_structure(small: Surface) -> float:
+    cells = cv2.resize(small.lab, (STRUCTURE_CELLS, STRUCTURE_CELLS), interpolation=cv2.INTER_AREA)
+    coarse = float(cv2.norm(np.asarray(cv2.meanStdDev(cells)[1])))
+    whole = float(cv2.norm(np.asarray(cv2.meanStdDev(small.lab)[1])))
+    return _between(coarse, STRUCTURE_SPREAD) * _between(coarse / (whole + 0.1), STRUCTURE_SHARE)
+
+
+def _between(value: float, bounds: tuple[float, float]) -> float:
+    return min(1.0, max(0.0, (value - bounds[0]) / (bounds[1] - bounds[0])))
 
 
 def _surfaces(regions: Regions) -> dict[str, float]:

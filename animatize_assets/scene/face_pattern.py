@@ -42,7 +42,11 @@ RIGHT_CHEEK: Rectangle = (0.60, 0.50, 0.88, 0.66)
 INNER: Rectangle = (0.20, 0.30, 0.80, 0.85)
 LEFT_SIDE: Rectangle = (-0.35, 0.20, -0.05, 0.80)
 RIGHT_SIDE: Rectangle = (1.05, 0.20, 1.35, 0.80)
+FOREHEAD: Rectangle = (0.30, 0.08, 0.70, 0.24)
 ABOVE: Rectangle = (0.10, -0.30, 0.90, -0.05)
+HAIR_ALLOWED = 0.4
+"""What is left of the score without a forehead: hair may cover it, but the rounded top of any
+skin-coloured thing has dark corners too, and no forehead."""
 
 
 def face_pattern(small: Surface) -> float:
@@ -115,6 +119,8 @@ def _best_window(lightness: NDArray[np.float64], skin: NDArray[np.float64], side
     y, x, score = y[kept], x[kept], score[kept]
     sides = (_mean(skin, y, x, side, LEFT_SIDE) + _mean(skin, y, x, side, RIGHT_SIDE)) / 2
     above = _mean(skin, y, x, side, ABOVE)
+    forehead = np.clip(_mean(skin, y, x, side, FOREHEAD) / inner[kept], 0, 1)
+    score = score * (HAIR_ALLOWED + (1 - HAIR_ALLOWED) * forehead)
     return float((score * np.clip(1 - sides - above / 2, 0.05, 1)).max())
 
 

@@ -14,8 +14,8 @@ from animatize_assets.scene.surface import Surface
 GRID_LONG_SIDE_PX = 64
 """Long side of the saliency map: a subject is placed to about 1.5 % of the picture."""
 
-COLOUR_STEP = 6.0
-"""Width of a colour bin in CIELAB units, about three just noticeable differences."""
+COLOUR_STEP = 8.0
+"""Width of a colour bin in CIELAB units, about four just noticeable differences."""
 
 COLOUR_SPREAD = 8.0
 """Colours closer than this (standard deviation of the kernel) count as the same surface."""

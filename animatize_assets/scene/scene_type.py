@@ -102,9 +102,10 @@ def pulls(deviations: NDArray[np.float64], model: SceneTypeModel) -> NDArray[np.
 def classify_scene(appearance: Appearance, model: SceneTypeModel | None = None) -> SceneType:
     """Score every scene type and name the winner, or ``unknown``.
 
-    ``scores`` are the model's probabilities (they sum to one over the eight types). ``unknown``
-    when the margin is below the model's tie width. ``evidence``: for the best-scored type, the
-    measurements that speak most for it, as log-odds against the average of the other types.
+    ``scores`` are the model's probabilities (they sum to one over the eight types), levelled out
+    in a picture without structure. ``unknown`` when the margin is below the model's tie width.
+    ``evidence``: for the best-scored type, the measurements that speak most for it, as log-odds
+    against the average of the other types; () when all score alike.
     """
     fitted = shipped_model() if model is None else model
     deviations = standardised(appearance, fitted)
@@ -112,7 +113,10 @@ def classify_scene(appearance: Appearance, model: SceneTypeModel | None = None) 
     pulled = pulls(deviations, fitted)
     logits = pulled.sum(axis=1) + fitted.intercepts
     odds = np.exp(logits - logits.max())
-    shares = dict(zip(fitted.classes, (odds / odds.sum()).tolist(), strict=True))
+    # A flat colour or noise is of nothing: the less structure, the more alike the scores.
+    certain = odds / odds.sum()
+    mixed = appearance.structure * certain + (1 - appearance.structure) / len(fitted.classes)
+    shares = dict(zip(fitted.classes, mixed.tolist(), strict=True))
     scores = _with_nature(shares, appearance)
     ranked = sorted(scores, key=lambda name: (-scores[name], name))
     margin = scores[ranked[0]] - scores[ranked[1]]
@@ -122,7 +126,7 @@ def classify_scene(appearance: Appearance, model: SceneTypeModel | None = None) 
         score=scores[ranked[0]],
         scores=dict(scores),
         margin=margin,
-        evidence=_evidence(ranked[0], appearance, pulled, fitted),
+        evidence=_evidence(ranked[0], appearance, pulled, fitted) if margin > 0 else (),
     )
 
 
