@@ -3,45 +3,25 @@
 Both ways normalise alike, so a working copy looks the same as the full picture reduced. A body
 that is truncated or corrupt is refused, never half-accepted.
 
-Belongs here: opening with the one decoder that the first bytes name, and the order of the steps.
-Does not belong here: the steps themselves (``samples``, ``colour``, ``exif``, ``integrity``).
+Belongs here: the order of the steps, and reduction. Does not belong here: the other steps
+(``opening``, ``integrity``, ``samples``, ``colour``, ``exif``).
 """
 
 from __future__ import annotations
 
-import io
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import (
-    BmpImagePlugin,
-    Image,
-    ImageFile,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image
 
-from animatize_assets.errors import InvalidImage
 from animatize_assets.images.colour import conversion_for, flatten_on_white, to_srgb
-from animatize_assets.images.exif import (
-    ORIENTATION_TAG,
-    read_orientation,
-    turn_upright,
-    valid_orientation,
-)
-from animatize_assets.images.headers import tiff_page_count
-from animatize_assets.images.integrity import check_container, check_jpeg_scans
+from animatize_assets.images.exif import turn_upright
+from animatize_assets.images.integrity import check_jpeg_scans
 from animatize_assets.images.limits import ImageLimits
-from animatize_assets.images.models import ImageFormat
+from animatize_assets.images.opening import open_content, refusing
 from animatize_assets.images.samples import read_samples
 from animatize_assets.images.validation import Upload, UploadHeader, check_header, read_upload
 
@@ -52,19 +32,11 @@ _REDUCTION_MARGIN = 1.5
 """The decoder, or a box filter, reduces by whole factors down to at least this many times the asked
 size; a Gaussian does the rest. So the last step, the same for all, decides how sharp the result
 is, and one picture at 720p, 1080p and 4K, as JPEG or PNG, gives nearly one working copy: its
-Laplacian variance then spreads by 7 %, by 17 % with area resampling alone (31 photographs)."""
+Laplacian variance then spreads by 7 %, by 17 % with area resampling alone
+(10 photographs of 900 px, as they are and enlarged to the three sizes)."""
 
 _SMOOTHING_PX = 0.5
 """Standard deviation of that Gaussian, in pixels of the result."""
-
-# The classes themselves rather than Image.open: exactly one decoder ever sees the bytes, and no
-# other that a file names inside (MPO in a JPEG, for one) is started.
-_DECODERS: dict[ImageFormat, type[ImageFile.ImageFile]] = {
-    "jpeg": JpegImagePlugin.JpegImageFile,
-    "webp": WebPImagePlugin.WebPImageFile,
-    "bmp": BmpImagePlugin.BmpImageFile,
-}
-_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -80,19 +52,6 @@ class DecodedImage:
     frame_count: int
     is_plain: bool
     """Any viewer that opens the file sees exactly these pixels: nothing had to be normalised."""
-
-
-@dataclass(frozen=True)
-class _Opened:
-    image: Image.Image
-    full_size: tuple[int, int]
-    """Width and height of the whole picture as ``image`` lies, reduced or not."""
-    orientation: int
-    turn: int
-    """The orientation that is still to be applied: Pillow turns a TIFF itself."""
-    icc_profile: bytes | None
-    frame_count: int
-    source_mode: str
 
 
 def decode_normalized(path: Path) -> NDArray[np.uint8]:
@@ -113,7 +72,7 @@ def decode_content(content: bytes) -> DecodedImage:
 
     """
     header = check_header(content, WIDEST_LIMITS)
-    with _refusing(header.format):
+    with refusing(header.format):
         return _decode(content, header)
 
 
@@ -127,7 +86,7 @@ def decode_strictly(upload: Upload) -> DecodedImage:
         InvalidImage: ``image_body_corrupt`` or as :func:`decode_content`.
 
     """
-    with _refusing(upload.header.format):
+    with refusing(upload.header.format):
         return _decode(upload.content, upload.header, strictly=True)
 
 
@@ -145,12 +104,12 @@ def load_working_copy(path: Path, long_side_px: int) -> NDArray[np.uint8]:
 
     """
     upload = read_upload(path, WIDEST_LIMITS)
-    with _refusing(upload.header.format):
+    with refusing(upload.header.format):
         return _decode_reduced(upload.content, upload.header, long_side_px)
 
 
 def _decode(content: bytes, header: UploadHeader, *, strictly: bool = False) -> DecodedImage:
-    opened = _open(content, header)
+    opened = open_content(content, header)
     if strictly and header.format == "jpeg":
         check_jpeg_scans(content, np.asarray(opened.image, np.uint8))
     samples = read_samples(opened.image, content)
@@ -182,7 +141,7 @@ def _is_deep_png(content: bytes, header: UploadHeader) -> bool:
 
 def _decode_reduced(content: bytes, header: UploadHeader, long_side_px: int) -> NDArray[np.uint8]:
     scale = min(1.0, long_side_px / max(header.width, header.height))
-    opened = _open(content, header, reduce_to=scale * _REDUCTION_MARGIN)
+    opened = open_content(content, header, reduce_to=scale * _REDUCTION_MARGIN)
     samples = read_samples(opened.image, content)
     conversion = conversion_for(opened.icc_profile, samples.image.mode)
     if samples.alpha is None and samples.image.mode != "LAB":
@@ -218,86 +177,3 @@ def _resample(
         excess = max(pixels.shape[:2]) / max(width, height)
     smooth = cv2.GaussianBlur(pixels, (0, 0), _SMOOTHING_PX * excess)
     return np.asarray(cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
-
-
-def _open(content: bytes, header: UploadHeader, *, reduce_to: float = 1.0) -> _Opened:
-    """Open and load ``content``; ``reduce_to`` is the smallest scale that a JPEG may be cut to."""
-    check_container(content, header.format)
-    declared = (header.width, header.height)
-    image: ImageFile.ImageFile
-    if header.format == "tiff":
-        # Pillow warns about odd metadata of a TIFF. It is not ours to judge; the pixels are.
-        with _without_warnings():
-            return _open_tiff(content, declared)
-    if header.format == "png":
-        with _without_warnings():  # as above, about odd animations
-            image = PngImagePlugin.PngImageFile(io.BytesIO(content))
-            source_mode = image.mode
-            _require_size(image, declared)
-            image.load()
-    else:
-        image = _DECODERS[header.format](io.BytesIO(content))
-        source_mode = image.mode
-        _require_size(image, declared)
-        if header.format == "jpeg" and reduce_to < 1.0:
-            image.draft(
-                None, (int(declared[0] * reduce_to) or 1, int(declared[1] * reduce_to) or 1)
-            )
-        image.load()
-    orientation = read_orientation(image.info)
-    return _Opened(
-        image=image,
-        full_size=declared,
-        orientation=orientation,
-        turn=orientation,
-        icc_profile=image.info.get("icc_profile") or None,
-        frame_count=int(getattr(image, "n_frames", 1)),
-        source_mode=source_mode,
-    )
-
-
-def _open_tiff(content: bytes, declared: tuple[int, int]) -> _Opened:
-    image = TiffImagePlugin.TiffImageFile(io.BytesIO(content))
-    orientation = valid_orientation(image.tag_v2.get(ORIENTATION_TAG))
-    _require_size(image, declared[::-1] if orientation > 4 else declared)
-    image.info.pop("xmp", None)  # Pillow would also turn by what XMP says; browsers do not
-    source_mode = image.mode
-    image.load()
-    return _Opened(
-        image=image,
-        full_size=image.size,
-        orientation=orientation,
-        turn=1,
-        icc_profile=image.info.get("icc_profile") or None,
-        frame_count=tiff_page_count(content),
-        source_mode=source_mode,
-    )
-
-
-def _require_size(image: Image.Image, declared: tuple[int, int]) -> None:
-    if image.size != declared:
-        raise InvalidImage(
-            "The file declares two different sizes; save it again.", code="image_header_corrupt"
-        )
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    # The filters are the process's, so only one thread at a time may change them and back.
-    with _ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-@contextmanager
-def _refusing(image_format: ImageFormat) -> Iterator[None]:
-    """Whatever a decoder raises on hostile bytes means one thing: the body does not decode."""
-    try:
-        yield
-    except (InvalidImage, MemoryError):
-        raise
-    except Exception as error:  # decoders promise no list of exceptions
-        raise InvalidImage(
-            f"The {image_format.upper()} file does not decode whole ({error}); upload it again.",
-            code="image_body_corrupt",
-        ) from error
