@@ -33,6 +33,12 @@ perspective keep a direction together within about two of these."""
 DIRECTIONS_APART_DEG = 20
 """Two dominant directions are at least this far apart."""
 
+SHORT, LONG = 0.055, 0.085
+"""A segment leads the eye when it is long: from nothing at the first to all of its length at the
+second, in diagonals. An oblique one leads it more than one parallel to the frame, which nearly
+every picture has: it counts twice. With both, the strongest direction is the rater's in 0.66 of
+the labelled photographs that have one; without, in 0.55 (always "diagonal": 0.60)."""
+
 MOST_DIRECTIONS = 4
 WEAKEST_DIRECTION = 0.15
 """A direction with less of the line length than this is not dominant: an even spread gives a
@@ -95,23 +101,32 @@ def line_density(segments: Segments) -> float:
 
 def dominant_lines(segments: Segments) -> tuple[Line, ...]:
     """Directions that hold most of the straight length, strongest first; may be ``()``."""
-    length = segments.length
-    if length.sum() < FAINTEST_LINES:
+    weight = _prominence(segments)
+    if weight.sum() < FAINTEST_LINES:
         return ()
     angle = segments.angle_deg
     candidates = np.arange(-90, 90)
     apart = np.abs((candidates[:, None] - angle[None, :] + 90) % 180 - 90)
-    pull = times(np.exp(-((apart / DIRECTION_SPREAD_DEG) ** 2) / 2), length)
+    pull = times(np.exp(-((apart / DIRECTION_SPREAD_DEG) ** 2) / 2), weight)
     lines: list[Line] = []
     free = np.ones(candidates.size, bool)
     while free.any() and len(lines) < MOST_DIRECTIONS:
         best = int(np.argmax(np.where(free, np.round(pull, 9), -1)))
-        line = _refined(float(candidates[best]), angle, length)
+        line = _refined(float(candidates[best]), angle, weight)
         if line.strength < WEAKEST_DIRECTION:
             break
         lines.append(line)
         free &= np.abs((candidates - candidates[best] + 90) % 180 - 90) > DIRECTIONS_APART_DEG
     return tuple(sorted(lines, key=lambda line: (-line.strength, abs(line.angle_deg))))
+
+
+def _prominence(segments: Segments) -> Floats:
+    """How much of each segment's length counts: long ones fully, oblique ones twice."""
+    length = segments.length
+    long_enough = np.clip((length - SHORT) / (LONG - SHORT), 0, 1)
+    off_axis = np.minimum(np.abs(segments.angle_deg), 90 - np.abs(segments.angle_deg))
+    oblique = np.clip((off_axis - 5) / 10, 0, 1)
+    return np.asarray(length * long_enough * (1 + oblique))
 
 
 def _refined(direction: float, angle: Floats, length: Floats) -> Line:

@@ -70,7 +70,8 @@ class Line(Record):
     """A dominant straight direction.
 
     ``angle_deg`` in -90..90: 0 = horizontal, positive = rising to the right as seen, 90 = vertical.
-    ``strength`` is the share of all straight-line length that runs in this direction.
+    ``strength`` is the share of all straight-line length that runs in this direction; long lines
+    count fully and oblique ones twice (``lines``).
     """
 
     angle_deg: Measured = Field(ge=-90, le=90)

