@@ -273,6 +273,11 @@ _DERIVED = (
     ),
     Measurement("composition.thirds.peak", "energy at the strongest power point", _thirds_peak),
     Measurement(
+        "composition.thirds.lean",
+        "how much more energy lies at the power points of one side",
+        _distance(_thirds_lean, 0.0),
+    ),
+    Measurement(
         "composition.lines.horizontal",
         "share of line length within 10 degrees of level, fading to 20",
         _line_strength(_horizontal),

@@ -25,7 +25,7 @@ from animatize_assets.scene.models import SceneAnalysis
 
 TARGET_FILL = 0.7
 """A subject that is approached ends by filling this much of the frame: it keeps head room."""
-MIN_APPROACH, MAX_APPROACH = 1.14, 1.4
+MIN_APPROACH, MAX_APPROACH = 1.18, 1.4
 """Least zoom that is seen as an approach, and most that a move spends (dolly comes on top)."""
 TRAVEL_ZOOM = 1.3
 """How tightly to frame for a pan, tilt, truck or pedestal: leaves 23 % of the image to travel.

@@ -67,7 +67,7 @@ def pick_box(pick: Pick) -> tuple[float, float, float, float]:
 
 
 def pick_composition(pick: Pick) -> Composition:
-    thirds = [pick(0, 1) for _ in range(4)]
+    thirds = [pick(0, 0.12) for _ in range(4)]
     x, y = pick(0, 1), pick(0, 1)
     strengths = sorted((pick(0, 1) for _ in range(3)), reverse=True)
     lines = tuple(Line(angle_deg=pick(-90, 90), strength=s) for s in strengths)
