@@ -28,10 +28,8 @@ from animatize_assets.scene.regions import measure_regions
 from animatize_assets.scene.scene_type import (
     MODEL_FILE,
     OUTLIER,
-    SceneTypeModel,
+    classify_scene,
     parse_model,
-    pulls,
-    standardised,
 )
 from animatize_assets.scene.subject import measure_subject
 from animatize_assets.scene.surface import Surface
@@ -144,34 +142,41 @@ def fit(pictures: list[Labelled], tie_width: float = 0.0) -> dict[str, Any]:
     }
 
 
-def probabilities(model: SceneTypeModel, appearance: Appearance) -> NDArray[np.float64]:
-    """Class probabilities of one picture, in the order of ``CLASSES``."""
-    logits = pulls(standardised(appearance, model), model).sum(axis=1) + model.intercepts
-    odds = np.exp(logits - logits.max())
-    return np.asarray(odds / odds.sum())
+@dataclass(frozen=True)
+class OutOfFold:
+    """What models that never saw a picture say of it; each array is repeats x pictures."""
+
+    margin: NDArray[np.float64]
+    right: NDArray[np.bool_]
 
 
-def out_of_fold(
-    pictures: list[Labelled], repeats: int = REPEATS, folds: int = FOLDS
-) -> NDArray[np.float64]:
-    """Probabilities of every picture by models that never saw it: repeats x pictures x classes."""
-    from sklearn.model_selection import StratifiedKFold
+def dealt(labels: list[str], folds: int, seed: int) -> NDArray[np.intp]:
+    """Deal pictures to folds like cards, label by label, so that each fold has some of each."""
+    draw = np.random.default_rng(seed)
+    order = sorted(range(len(labels)), key=lambda i: labels[i])
+    shuffled = np.concatenate(
+        [draw.permutation([i for i in order if labels[i] == name]) for name in sorted(set(labels))]
+    )
+    fold = np.zeros(len(labels), np.intp)
+    fold[shuffled] = np.arange(len(labels)) % folds
+    return fold
 
-    strata = [picture.label for picture in pictures]
-    found = np.zeros((repeats, len(pictures), len(CLASSES)))
+
+def out_of_fold(pictures: list[Labelled], repeats: int = REPEATS, folds: int = FOLDS) -> OutOfFold:
+    """Answer for every picture with models fitted without it."""
+    margin = np.zeros((repeats, len(pictures)))
+    right = np.zeros((repeats, len(pictures)), np.bool_)
     for repeat in range(repeats):
-        splits = StratifiedKFold(folds, shuffle=True, random_state=repeat)
-        for train, test in splits.split(strata, strata):
-            model = parse_model(json.dumps(fit([pictures[i] for i in train])))
-            for i in test:
-                found[repeat, i] = probabilities(model, pictures[i].versions[0])
-    return found
-
-
-def margins(found: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Winner's probability minus the runner-up's."""
-    ordered = np.sort(found, axis=-1)
-    return np.asarray(ordered[..., -1] - ordered[..., -2])
+        fold = dealt([picture.label for picture in pictures], folds, repeat)
+        for part in range(folds):
+            train = [p for p, mine in zip(pictures, fold, strict=True) if mine != part]
+            model = parse_model(json.dumps(fit(train)))
+            for i in np.flatnonzero(fold == part):
+                scene = classify_scene(pictures[i].versions[0], model)
+                answer = "landscape" if scene.type == "nature" else scene.type
+                margin[repeat, i] = scene.margin
+                right[repeat, i] = CLASSES.index(answer) in pictures[i].right
+    return OutOfFold(margin, right)
 
 
 def as_yaml(document: dict[str, Any]) -> str:
@@ -198,12 +203,8 @@ def main() -> int:
     options = parser.parse_args()
     pictures = read_labelled(options.data)
     found = out_of_fold(pictures)
-    gap = margins(found)
-    tie_width = round(float(np.quantile(gap, 1 - ANSWERED_SHARE)), 3)
-    right = np.array(
-        [[f.argmax() in p.right for f, p in zip(part, pictures, strict=True)] for part in found]
-    )
-    answered = gap >= tie_width
+    tie_width = round(float(np.quantile(found.margin, 1 - ANSWERED_SHARE)), 3)
+    right, answered = found.right, found.margin >= tie_width
     print(f"pictures {len(pictures)}, all answered: {right.mean():.3f} right")
     print(
         f"tie width {tie_width}: {answered.mean():.3f} answered, {right[answered].mean():.3f} right"

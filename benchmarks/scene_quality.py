@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from fit_scene_type import CLASSES, FOLDS, REPEATS, Labelled, margins, out_of_fold, read_labelled
+from fit_scene_type import CLASSES, FOLDS, REPEATS, Labelled, out_of_fold, read_labelled
 from numpy.typing import NDArray
 from report import Measurement, finish, measure, not_measured
 
@@ -105,10 +105,7 @@ def _named(name: str, interval: tuple[float, float]) -> str:
 def scene_type_rows(pictures: list[Labelled], repeats: int, folds: int) -> list[Measurement]:
     """Judge the scene type by models that never saw the picture."""
     found = out_of_fold(pictures, repeats, folds)
-    answered = margins(found) >= shipped_model().tie_width
-    right = np.array(
-        [[f.argmax() in p.right for f, p in zip(part, pictures, strict=True)] for part in found]
-    )
+    right, answered = found.right, found.margin >= shipped_model().tie_width
     # One picture counts once in the interval, however often it was answered.
     shares = answered.mean(0), (answered & right).mean(0)
     count = float(shares[0].sum())
@@ -135,7 +132,7 @@ def scene_type_rows(pictures: list[Labelled], repeats: int, folds: int) -> list[
         mine = np.array([p.right[0] == k for p in pictures])
         hit, out_of = float((answered & right)[:, mine].sum()), float(answered[:, mine].sum())
         if out_of:
-            interval = wilson(hit / len(found), out_of / len(found))
+            interval = wilson(hit / repeats, out_of / repeats)
             rows.append(measure(_named(f"  of {kind}", interval), hit / out_of, "share"))
     return rows
 

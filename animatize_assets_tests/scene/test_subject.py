@@ -83,6 +83,7 @@ def test_people_are_searched_in_the_picture_and_its_mirror_image() -> None:
 def test_given_face_model_adds_faces() -> None:
     class OneFace:
         def find(self, rgb: painted.Picture) -> tuple[Person, ...]:
+            assert rgb.shape == (painted.ROWS, painted.COLUMNS, 3)
             return (Person(bbox=(0.4, 0.1, 0.6, 0.4), score=0.9, kind="face"),)
 
     subject = measure_subject(WorkingCopy(painted.lone_disc(0.5)), OneFace())  # type: ignore[arg-type]  # stands in for a model file
