@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from animatize_assets.errors import InvalidSetting
@@ -24,7 +24,9 @@ PREFIX = "ANIMATIZE_"
 class Settings(BaseSettings):
     """The settings of one process. Read with :meth:`read`; immutable afterwards."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore"
+    )
 
     data_dir: Path = Field(
         default=Path("data"), description="Folder of everything generated; two never meet."
@@ -48,11 +50,6 @@ class Settings(BaseSettings):
     cv_threads: Annotated[int, Field(ge=0, le=256)] = Field(
         default=0, description="OpenCV threads per process; 0 lets OpenCV choose."
     )
-
-    @field_validator("depth_model", "face_model", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
 
     @classmethod
     def read(cls) -> Self:

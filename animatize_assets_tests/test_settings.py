@@ -104,6 +104,13 @@ def test_a_value_outside_its_range_is_refused_by_name(
     assert "docs/settings.md" in caught.value.message
 
 
+@pytest.mark.parametrize("name", FIELDS)
+def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(PREFIX + name.upper(), "")
+    expected = Path("data").absolute() if name == "data_dir" else FIELDS[name].default
+    assert getattr(Settings.read(), name) == expected
+
+
 def test_the_data_folder_is_absolute_and_knows_home(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
