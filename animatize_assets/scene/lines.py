@@ -80,14 +80,24 @@ class Segments:
 
 
 def find_segments(copy: WorkingCopy) -> Segments:
-    """Straight segments of ``copy.half`` (320 px: four times faster than 640)."""
+    """Straight segments of ``copy.half`` (320 px: four times faster than 640).
+
+    The detector grows segments in reading order, so a mirror image would give slightly other
+    ones. It is therefore always shown the side of the picture that is brighter on the right.
+    """
     source = copy.half
     width, height = source.width, source.height
     diagonal = float(np.hypot(width, height))
+    gray = source.gray
+    brightness = gray.sum(axis=0, dtype=np.int64)
+    mirrored = int((brightness * (2 * np.arange(width) - (width - 1))).sum()) < 0
+    shown = np.ascontiguousarray(gray[:, ::-1]) if mirrored else gray
     detector = cv2.createLineSegmentDetector(cv2.LSD_REFINE_NONE)
-    found = detector.detect(source.gray)[0] if min(width, height) >= 8 else None
+    found = detector.detect(shown)[0] if min(width, height) >= 8 else None
     rows = np.zeros((0, 4)) if found is None else np.asarray(found, np.float64).reshape(-1, 4)
     points = (rows.reshape(-1, 2, 2) - (width / 2, height / 2)) / diagonal
+    if mirrored:
+        points = points * (-1, 1)
     length = np.hypot(*(points[:, 1] - points[:, 0]).T)
     order = np.argsort(-length, kind="stable")
     points = points[order[length[order] >= SHORTEST_SEGMENT]]
