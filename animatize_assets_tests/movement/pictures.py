@@ -73,7 +73,8 @@ def view(rng: Random, shape: tuple[int, int]) -> Canvas:
     color = (GREEN, WATER, EARTH)[rng.integers(3)]
     ground = color + rough(rng, size, rng.uniform(1, 2.5), rng.uniform(12, 32))
     if color is WATER:
-        ground += cv2.blur(rough(rng, size, 1, 60)[..., 0], (61, 1))[..., None]
+        rows = np.arange(size[0])[:, None, None]
+        ground = color + 14 * np.sin(rows * 1.3) + 8 * np.sin(rows / 3) + np.zeros((*size, 3))
     fill(canvas, [(0, y + lean), (1, y - lean), (1, 1), (0, 1)], ground)
     if rng.random() < 0.4:
         slope = rng.uniform(0.2, 0.5) * rng.choice((-1, 1))
