@@ -100,7 +100,7 @@ class FrameRenderer:
 
     def _draw(self, sheet: _Sheet, t: float, window: Box) -> NDArray[np.uint8]:
         points = self._projection.points(t, sheet.depth, window)
-        return sheet.texture.draw(points, window, self._scratch)
+        return sheet.texture.draw(points, self._projection.cell_px, window, self._scratch)
 
 
 @dataclass(frozen=True)

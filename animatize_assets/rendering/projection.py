@@ -28,7 +28,11 @@ from animatize_assets.movement.camera_path import layer_center, overshoot_px, sa
 from animatize_assets.movement.models import CameraPath, Keyframe
 
 CELL_PX = 8
-"""Side of a cell of the grid on which points are solved; between its nodes they are linear."""
+LARGE_CELL_PX = 16
+"""Side of a cell of the grid on which points are solved; between its nodes they are linear.
+Frames with a side of more than :data:`LARGE_FRAME_PX` get the larger cells."""
+
+LARGE_FRAME_PX = 1000
 
 ITERATIONS = 8
 """With steps that at least halve (``layers.MAX_SHEAR``), 1/256 of the first error is left."""
@@ -113,6 +117,11 @@ class Projection:
             min(self.height, ceil(max(ys) + half_h)),
         )
 
+    @property
+    def cell_px(self) -> int:
+        """Side of a cell of the grid, px of the frame."""
+        return LARGE_CELL_PX if max(self.width, self.height) > LARGE_FRAME_PX else CELL_PX
+
     @cached_property
     def drift_px(self) -> float:
         """How far, in image pixels, depth 0 and depth 1 move apart at most; 0 on a flat path."""
@@ -168,9 +177,10 @@ class Projection:
         between nodes everywhere.
         """
         left, top, right, bottom = window
-        columns, rows = -(-(right - left) // CELL_PX) + 2, -(-(bottom - top) // CELL_PX) + 2
-        x = (np.arange(columns) - 0.5) * CELL_PX + left - self.width / 2
-        y = (np.arange(rows) - 0.5) * CELL_PX + top - self.height / 2
+        cell = self.cell_px
+        columns, rows = -(-(right - left) // cell) + 2, -(-(bottom - top) // cell) + 2
+        x = (np.arange(columns) - 0.5) * cell + left - self.width / 2
+        y = (np.arange(rows) - 0.5) * cell + top - self.height / 2
         step, angle = self._step(keyframe), radians(keyframe.roll)
         along, across = step * cos(angle), step * sin(angle)
         u = along * x[None, :] - across * y[:, None]
@@ -188,17 +198,12 @@ class Projection:
         return x, y
 
 
-def refined(nodes: Plane, window: Box, out: Plane) -> Plane:
+def refined(nodes: Plane, cell_px: int, window: Box, out: Plane) -> Plane:
     """Return grid ``nodes`` of ``window`` as a plane of its pixels, rows x columns.
 
-    ``out``: memory for :func:`refined_shape`; the result is a part of it.
+    ``out``: memory for ``cell_px`` times as many rows and columns; the result is a part of it.
     """
     left, top, right, bottom = window
     full = cv2.resize(nodes, out.shape[1::-1], dst=out, interpolation=cv2.INTER_LINEAR)
-    inner = full[CELL_PX : CELL_PX + bottom - top, CELL_PX : CELL_PX + right - left]
+    inner = full[cell_px : cell_px + bottom - top, cell_px : cell_px + right - left]
     return np.asarray(inner, np.float32)
-
-
-def refined_shape(nodes: Plane) -> tuple[int, int]:
-    """Rows and columns of whole cells around ``nodes``."""
-    return nodes.shape[0] * CELL_PX, nodes.shape[1] * CELL_PX

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from animatize_assets.rendering.projection import Box, Plane, refined, refined_shape
+from animatize_assets.rendering.projection import Box, Plane, refined
 from animatize_assets.rendering.scratch import Scratch
 
 Pixels = NDArray[np.uint8]
@@ -50,20 +50,22 @@ class Texture:
     rows_per_px: float
     interpolation: int
 
-    def draw(self, points: tuple[Plane, Plane], window: Box, scratch: Scratch) -> Pixels:
+    def draw(
+        self, points: tuple[Plane, Plane], cell_px: int, window: Box, scratch: Scratch
+    ) -> Pixels:
         """Return what ``window`` of the frame shows: uint8, rows x columns x 4, in ``scratch``.
 
-        ``points``: as returned by ``Projection.points`` for that window.
+        ``points``: as returned by ``Projection.points`` for that window, ``cell_px`` apart.
         """
-        shape = refined_shape(points[0])
+        shape = (points[0].shape[0] * cell_px, points[0].shape[1] * cell_px)
         x = (points[0] - np.float32(self.left)) * np.float32(self.columns_per_px)
         y = (points[1] - np.float32(self.top)) * np.float32(self.rows_per_px)
         left, top, right, bottom = window
         name = "whole" if self.opaque else "part"
         drawn = cv2.remap(
             self.pixels,
-            refined(x, window, scratch.take("x", shape, np.float32)),
-            refined(y, window, scratch.take("y", shape, np.float32)),
+            refined(x, cell_px, window, scratch.take("x", shape, np.float32)),
+            refined(y, cell_px, window, scratch.take("y", shape, np.float32)),
             self.interpolation,
             dst=scratch.take(name, (bottom - top, right - left, 4), np.uint8),
             borderMode=cv2.BORDER_REPLICATE,
