@@ -42,7 +42,7 @@ class Appearance:
 
 def measure_appearance(small: Surface, regions: Regions, subject: Subject) -> Appearance:
     """Measure what the scene type depends on."""
-    surfaces, structure = _surfaces(regions), _structure(small)
+    surfaces = _surfaces(regions)
     values = {
         **surfaces,
         "subject_area": subject.area,
@@ -50,37 +50,16 @@ def measure_appearance(small: Surface, regions: Regions, subject: Subject) -> Ap
         "face_pattern": face_pattern(small),
         **_drawn(small),
         **_light_and_colour(small),
-        **_layout(small),
-        **structure,
+        **_structure(small),
         # Buildings are what is straight below a sky; indoors and paper have no sky.
-        "straight_under_sky": surfaces["sky"] * (structure["rectilinear"] - USUAL_RECTILINEAR),
+        "straight_under_sky": surfaces["sky"] * (_rectilinear(small) - USUAL_RECTILINEAR),
     }
     return Appearance(
         values={name: float(value) for name, value in values.items()},
-        structure=_whole_structure(small),
+        structure=small.structure,
         sky=regions.sky.share,
         vegetation=regions.vegetation.share,
     )
-
-
-STRUCTURE_CELLS = 12
-STRUCTURE_SHARE = (0.22, 0.30)
-"""Share of the spread of colour that survives averaging over a twelfth of the picture: noise of
-any grain up to 1/75 keeps 0.09 to 0.21, a drawing of many small things 0.35, most pictures 0.8."""
-
-STRUCTURE_SPREAD = (0.5, 1.5)
-"""CIELAB units of that spread: below a just noticeable difference there is nothing to see."""
-
-
-def _whole_structure(small: Surface) -> float:
-    cells = cv2.resize(small.lab, (STRUCTURE_CELLS, STRUCTURE_CELLS), interpolation=cv2.INTER_AREA)
-    coarse = float(cv2.norm(np.asarray(cv2.meanStdDev(cells)[1])))
-    whole = float(cv2.norm(np.asarray(cv2.meanStdDev(small.lab)[1])))
-    return _between(coarse, STRUCTURE_SPREAD) * _between(coarse / (whole + 0.1), STRUCTURE_SHARE)
-
-
-def _between(value: float, bounds: tuple[float, float]) -> float:
-    return min(1.0, max(0.0, (value - bounds[0]) / (bounds[1] - bounds[0])))
 
 
 def _surfaces(regions: Regions) -> dict[str, float]:
@@ -117,19 +96,20 @@ def _light_and_colour(small: Surface) -> dict[str, float]:
     }
 
 
-def _layout(small: Surface) -> dict[str, float]:
-    """Measure layers: open scenery changes from top to bottom more than from side to side."""
-    whole = np.asarray(cv2.meanStdDev(small.lab)[1], np.float64)
-    rows = np.asarray(cv2.meanStdDev(cv2.reduce(small.lab, 1, cv2.REDUCE_AVG))[1], np.float64)
-    lowest = small.texture[-(small.shape[0] // 5) :]
-    return {
-        "layers_down": float((rows**2).sum()) / (float((whole**2).sum()) + 1),
-        "smooth_below": float((lowest < 2).mean()),
-    }
+def _rectilinear(small: Surface) -> float:
+    return float(small.slope[small.is_straight].sum()) / (float(small.slope.sum()) + 1e-6)
 
 
 def _structure(small: Surface) -> dict[str, float]:
-    """Measure straight edges, and how fine and how evenly spread detail is."""
+    """Measure how the picture is built up.
+
+    ``layers_down``: the share of colour variance between rows; open scenery changes from top to
+    bottom more than from side to side. ``horizontal_edges``: the share of gradient energy across
+    rows. ``fine_detail``: log of the finest over the coarser variation of lightness.
+    ``uneven_texture``: how differently textured the 6 x 6 parts are.
+    """
+    whole = np.asarray(cv2.meanStdDev(small.lab)[1], np.float64)
+    rows = np.asarray(cv2.meanStdDev(cv2.reduce(small.lab, 1, cv2.REDUCE_AVG))[1], np.float64)
     along_x, along_y = small.slopes
     across, down = float(cv2.norm(along_x)) ** 2, float(cv2.norm(along_y)) ** 2
     lightness = small.lightness
@@ -137,8 +117,7 @@ def _structure(small: Surface) -> dict[str, float]:
     coarse = cv2.absdiff(cv2.blur(lightness, (13, 13)), cv2.blur(lightness, (41, 41))).mean()
     cells = cv2.resize(small.texture, (6, 6), interpolation=cv2.INTER_AREA)
     return {
-        "rectilinear": float(small.slope[small.is_straight].sum())
-        / (float(small.slope.sum()) + 1e-6),
+        "layers_down": float((rows**2).sum()) / (float((whole**2).sum()) + 1),
         "horizontal_edges": down / (down + across + 1e-6),
         "fine_detail": float(np.log((fine + 0.1) / (coarse + 0.3))),
         "uneven_texture": float(np.log(cells + 0.3).std()),

@@ -24,10 +24,22 @@ TEXTURE_WINDOW_PX = 5
 
 TAN_15 = 0.268
 
+STRUCTURE_CELLS = 12
+STRUCTURE_SHARE = (0.22, 0.30)
+"""Share of the spread of colour that survives averaging over a twelfth of the picture: noise of
+any grain up to 1/75 keeps 0.09 to 0.21, a drawing of many small things 0.35, most pictures 0.8."""
+
+STRUCTURE_SPREAD = (0.5, 1.5)
+"""CIELAB units of that spread: below a just noticeable difference there is nothing to see."""
+
 
 @dataclass(frozen=True)
 class Surface:
-    """The small copy as CIELAB. ``lab``: float32 rows x columns x (L* 0..100, a*, b*)."""
+    """The small copy as CIELAB. ``lab``: float32 rows x columns x (L* 0..100, a*, b*).
+
+    Exposed so that the brightest parts are white: what a surface is does not depend on how long
+    the shutter was open. ``rgb``: the small copy as it is.
+    """
 
     lab: NDArray[np.float32]
     rgb: NDArray[np.uint8]
@@ -41,7 +53,8 @@ class Surface:
         if scale < 1:
             size = (max(4, round(copy.width * scale)), max(4, round(copy.height * scale)))
             rgb = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-        lab = cv2.cvtColor(rgb.astype(np.float32) / np.float32(255), cv2.COLOR_RGB2LAB)
+        exposed = np.minimum(rgb.astype(np.float32) * np.float32(_gain(rgb) / 255), 1)
+        lab = cv2.cvtColor(exposed, cv2.COLOR_RGB2LAB)
         return cls(lab=np.asarray(lab, np.float32), rgb=rgb)
 
     @property
@@ -90,3 +103,29 @@ class Surface:
         """Where the slope runs along or across the picture to within 15 degrees."""
         along_x, along_y = self.slopes
         return np.asarray(np.minimum(along_x, along_y) < TAN_15 * np.maximum(along_x, along_y))
+
+    @cached_property
+    def structure(self) -> float:
+        """0 for a flat colour or noise, 1 for anything that a picture is of."""
+        cells = cv2.resize(
+            self.lab, (STRUCTURE_CELLS, STRUCTURE_CELLS), interpolation=cv2.INTER_AREA
+        )
+        coarse = float(cv2.norm(np.asarray(cv2.meanStdDev(cells)[1])))
+        share = coarse / (float(cv2.norm(np.asarray(cv2.meanStdDev(self.lab)[1]))) + 0.1)
+        return _between(coarse, STRUCTURE_SPREAD) * _between(share, STRUCTURE_SHARE)
+
+
+def _between(value: float, bounds: tuple[float, float]) -> float:
+    return min(1.0, max(0.0, (value - bounds[0]) / (bounds[1] - bounds[0])))
+
+
+BRIGHTEST = 0.99
+MOST_GAIN = 1.6
+"""A night is not made into a day. The gain is on sRGB values: 1.6 is about 1.4 stops of light."""
+
+
+def _gain(rgb: NDArray[np.uint8]) -> float:
+    """Find what brings the 99th percentile of the brightest channel to white; at least 1."""
+    counts = np.bincount(rgb.max(axis=2).ravel(), minlength=256)
+    brightest = int(np.searchsorted(counts.cumsum(), BRIGHTEST * counts.sum()))
+    return min(MOST_GAIN, 255 / max(1, brightest))
