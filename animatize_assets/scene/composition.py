@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from animatize_assets.scene.fractions import as_share, positions
+from animatize_assets.scene.fractions import as_share, percentiles, positions
 from animatize_assets.scene.lines import (
     Segments,
     dominant_lines,
@@ -155,8 +155,17 @@ def _symmetry(quarter: WorkingCopy) -> Symmetry:
     gray = quarter.gray.astype(np.float32)
     shapes = gray - cv2.GaussianBlur(gray, (0, 0), SLOW * long_side)
     edges = np.minimum(quarter.gradient_magnitude, CLEAR_EDGE)
+    # After this blur every other pixel is as good, and four times as fast.
+    size = ((quarter.width + 1) // 2, (quarter.height + 1) // 2)
     planes = [
-        np.asarray(cv2.GaussianBlur(plane, (0, 0), FINE * long_side), np.float32)
+        np.asarray(
+            cv2.resize(
+                cv2.GaussianBlur(plane, (0, 0), FINE * long_side),
+                size,
+                interpolation=cv2.INTER_AREA,
+            ),
+            np.float32,
+        )
         for plane in (shapes, edges)
     ]
     return Symmetry(
@@ -174,7 +183,7 @@ def _mirror_agreement(planes: list[Floats]) -> float:
     columns = planes[0].shape[1]
     farthest = round(columns * AXIS_OFF_MIDDLE)
     best = 0.0
-    for shift in range(-2 * farthest, 2 * farthest + 1, 2):
+    for shift in range(-2 * farthest, 2 * farthest + 1):
         window = slice(max(0, shift), columns + min(0, shift))
         agreement = [_mirror_correlation(plane[:, window]) for plane in planes]
         best = max(best, sum(agreement) / len(agreement))
@@ -213,8 +222,8 @@ def _first_third(count: int) -> NDArray[np.float64]:
 
 def _edge_density(half: WorkingCopy) -> float:
     luma = half.gray
-    low, high = np.percentile(luma, [2, 98])
-    threshold = max(EDGE_FLOOR, EDGE_SHARE * float(high - low) * 2)
+    low, high = percentiles(luma, 2, 98)
+    threshold = max(EDGE_FLOOR, EDGE_SHARE * (high - low) * 2)
     magnitude = half.gradient_magnitude
     soft = cv2.pow(magnitude * (1 / threshold), 6)
     return float((soft / (1 + soft)).mean(dtype=np.float64))

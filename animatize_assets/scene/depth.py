@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animatize_assets.scene.depth_cues import Cue, find_cues
+from animatize_assets.scene.fractions import percentiles
 from animatize_assets.scene.models import Box, Composition, Depth, DepthCue
 from animatize_assets.scene.optional_models import DepthModel
 from animatize_assets.scene.sums import dot, times
@@ -98,7 +99,7 @@ def _joined(cues: tuple[Cue, ...]) -> tuple[Floats, float]:
     for cue in cues:
         mean += np.float32(cue.weight / total) * cue.near
     agreement = sum(cue.weight * max(0.0, _correlation(cue.near, mean)) for cue in cues) / total
-    low, high = (float(value) for value in np.percentile(mean, [2, 98]))
+    low, high = percentiles(mean, 2, 98)
     stretch = min(MOST_STRETCH, 1 / max(high - low, 1e-3)) * min(1.0, total / ENOUGH_WEIGHT)
     joined = np.clip(0.5 + (mean - (low + high) / 2) * stretch, 0, 1).astype(np.float32)
     return joined, float(agreement * (1 - np.exp(-total)))
@@ -128,13 +129,16 @@ def _applied_large(joined: Floats, copy: WorkingCopy) -> Floats:
         cv2.resize(cv2.blur(part, window), size, interpolation=cv2.INTER_LINEAR)
         for part in (slope, offset)
     )
-    depth = large_slope * (copy.gray.astype(np.float32) / np.float32(255)) + large_offset
-    return np.asarray(np.clip(depth, 0, 1), np.float32)
+    # In place: at this size fresh arrays would take longer than the arithmetic.
+    depth = np.multiply(copy.gray, np.float32(1 / 255), dtype=np.float32)
+    depth *= large_slope
+    depth += large_offset
+    return np.clip(depth, 0, 1, out=depth)
 
 
 def _from_model(copy: WorkingCopy, model: DepthModel) -> tuple[Depth, Floats]:
     inverse = model.estimate(copy.rgb)
-    low, high = (float(value) for value in np.percentile(inverse, [1, 99]))
+    low, high = percentiles(inverse, 1, 99)
     if high - low < 1e-6:
         depth = np.full(copy.gray.shape, 0.5, np.float32)
         return _record(depth, method="onnx", model=model.name, cues=(), confidence=0.0), depth
@@ -167,7 +171,7 @@ def _record(
 ) -> Depth:
     size = ((depth.shape[1] + 3) // 4, (depth.shape[0] + 3) // 4)
     small = np.asarray(cv2.resize(depth, size, interpolation=cv2.INTER_AREA), np.float32)
-    low, high = (float(value) for value in np.percentile(small, [5, 95]))
+    low, high = percentiles(small, 5, 95)
     return Depth(
         method=method,
         model=model,

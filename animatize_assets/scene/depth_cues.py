@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from animatize_assets.scene.fractions import positions
+from animatize_assets.scene.fractions import percentiles, positions
 from animatize_assets.scene.models import Composition, VanishingPoint
 from animatize_assets.scene.sums import dot
 from animatize_assets.scene.working_copy import WorkingCopy
@@ -146,9 +146,13 @@ def _haze(quarter: WorkingCopy) -> Cue:
     The dark channel of He, Sun, Tang (Single image haze removal, 2009).
     """
     window = max(3, round(max(quarter.height, quarter.width) * 0.03) | 1)
-    darkest = cv2.erode(quarter.rgb.min(axis=2), np.ones((window, window), np.uint8))
+    red, green, blue = cv2.split(quarter.rgb)
+    darkest = cv2.erode(
+        cv2.min(cv2.min(red, green), blue),
+        cv2.getStructuringElement(cv2.MORPH_RECT, (window, window)),
+    )
     haze = cv2.blur(darkest, (window, window)).astype(np.float32) / 255
-    low, high = (float(value) for value in np.percentile(haze, [5, 95]))
+    low, high = percentiles(haze, 5, 95)
     near = np.clip(1 - (haze - low) / max(high - low, 0.05), 0, 1).astype(np.float32)
     above = 0.5 - positions(haze.shape[0])
     trend = dot(haze.mean(axis=1, dtype=np.float64) - haze.mean(dtype=np.float64), above)

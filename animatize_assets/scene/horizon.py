@@ -22,7 +22,7 @@ from animatize_assets.scene.working_copy import WorkingCopy
 
 Floats = NDArray[np.float32]
 
-CELL_ROWS, CELL_COLUMNS = 72, 24
+CELL_ROWS, CELL_COLUMNS = 72, 16
 """The picture is averaged into cells first: a horizon is long, so columns are redundant, while
 its height is wanted to about 1 % of the picture."""
 

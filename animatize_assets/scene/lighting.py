@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from animatize_assets.scene.fractions import positions
+from animatize_assets.scene.fractions import percentiles, positions
 from animatize_assets.scene.models import Lighting
 from animatize_assets.scene.working_copy import WorkingCopy
 
@@ -43,7 +43,7 @@ def measure_lighting(copy: WorkingCopy) -> Lighting:
     """Measure the light of ``copy`` on its quarter."""
     small = copy.quarter
     luma = np.einsum("ijk,k->ij", small.rgb, REC_709) / 255
-    low, high = np.percentile(luma, [5, 95])
+    low, high = percentiles(luma, 5, 95)
     shadow = _soft_share(0.1 - luma)
     highlight = _soft_share(luma - 0.9)
     direction, strength = _direction(luma)

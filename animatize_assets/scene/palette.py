@@ -64,7 +64,7 @@ def measure_palette(copy: WorkingCopy) -> Palette:
         warmth=_warmth(hue, chroma),
         saturation=float(small.hsv[..., 1].mean(dtype=np.float64)) / 255,
         colorfulness=_colorfulness(small.rgb),
-        harmony=_harmony(small.hsv[..., 0].ravel() * 2.0, chroma),
+        harmony=_harmony(small.hsv[..., 0].ravel().astype(np.float64) * 2, chroma),
     )
 
 
