@@ -14,13 +14,14 @@ from animatize_assets.defs.assets import IMAGE_RECORDS, build_image_pipeline
 from animatize_assets.defs.io import ImageRecordIOManager
 from animatize_assets.defs.jobs import default_jobs
 from animatize_assets.defs.resources import default_resources
-from animatize_assets.defs.sensors import default_sensors
+from animatize_assets.defs.sensors import INTERVAL_S, build_sensors
 
 
 def build_definitions(
     resource_overrides: Mapping[str, Any] | None = None,
     *,
     code_versions: Mapping[str, str] | None = None,
+    sensor_interval_s: int = INTERVAL_S,
 ) -> dg.Definitions:
     """Build the code location; a test gives other resources or code versions.
 
@@ -32,7 +33,7 @@ def build_definitions(
     return dg.Definitions(
         assets=[build_image_pipeline(code_versions)],
         jobs=default_jobs,
-        sensors=default_sensors,
+        sensors=build_sensors(sensor_interval_s),
         resources=resources,
         executor=dg.in_process_executor,
     )

@@ -11,15 +11,19 @@ Belongs here: opening the event log. Does not belong here: what is stored in it.
 """
 
 import os
+import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from dagster._config import StringSource
-from dagster._core.storage.event_log import SqliteEventLogStorage
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import (
+    INDEX_SHARD_NAME,
+    SqliteEventLogStorage,
+)
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS, create_db_conn_string
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, Engine, create_engine
@@ -29,6 +33,12 @@ from animatize_assets.errors import NotConfigured
 
 TESTED_WITH = "1.13.27"
 """The version of Dagster whose private names are used here."""
+
+INDEX_PAGE_BYTES = 16_384
+RUN_PAGE_BYTES = 8_192
+"""Page size of new files. A materialization takes 2 to 3 KB, of which one of SQLite's usual pages
+of 4 KB holds only one; a run's file has few rows besides, so there each table's last page counts.
+"""
 
 OPEN_FILES = 8
 """Database files (the index, and one per run) that are kept open at a time."""
@@ -40,7 +50,12 @@ class KeptOpenSqliteEventLog(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._knows_index_columns = False
+        is_new = _make_file(Path(base_dir) / f"{INDEX_SHARD_NAME}.db", INDEX_PAGE_BYTES)
         super().__init__(base_dir, inst_data)
+        if is_new:  # what the stock class does when it finds no file
+            self._initdb(self._engine(INDEX_SHARD_NAME), for_index_shard=True)
+            self.reindex_events()
+            self.reindex_assets()
 
     @classmethod
     def config_type(cls) -> Any:
@@ -71,6 +86,7 @@ class KeptOpenSqliteEventLog(SqliteEventLogStorage):
         with self._db_lock:
             engine = self._engine(shard)
             if shard not in self._initialized_dbs:
+                _make_file(Path(self.path_for_shard(shard)), RUN_PAGE_BYTES)
                 self._initdb(engine)
                 self._initialized_dbs.add(shard)
             with engine.connect() as connection, connection.begin():
@@ -111,3 +127,14 @@ class KeptOpenSqliteEventLog(SqliteEventLogStorage):
         """Close the files."""
         self._close_all()
         super().dispose()
+
+
+def _make_file(path: Path, page_bytes: int) -> bool:
+    """Make a database file with pages of this size unless there is one; whether it was made."""
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(sqlite3.connect(path, timeout=SQLITE_BUSY_TIMEOUT_SECONDS)) as connection:
+        connection.execute(f"PRAGMA page_size={page_bytes}")
+        connection.execute("VACUUM")  # writes the first page, and with it the size
+    return True

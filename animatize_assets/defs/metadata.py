@@ -32,6 +32,12 @@ INPUT_EVENT_POINTER_TAG = "dagster/input_event_pointer/"
 """Tags that Dagster itself sets on the output of an asset (_core/definitions/data_version.py);
 a materialization that is logged by hand must carry them to take part in staleness."""
 
+SHOWN_SHARE = 0.01
+"""Surfaces with a smaller share of the image are not named."""
+
+SHOWN_MOVEMENTS = 3
+"""Movements that are told, the camera's first."""
+
 
 def version_tags(outcome: StageOutcome, pointers: Mapping[str, int]) -> dict[str, str]:
     """Code version, data version and those of the inputs.
@@ -49,13 +55,17 @@ def version_tags(outcome: StageOutcome, pointers: Mapping[str, int]) -> dict[str
 
 
 def materialization_metadata(outcome: StageOutcome, artifacts: ArtifactStore) -> dict[str, Any]:
-    """Describe a stage that has a result."""
+    """Describe a stage that has a result.
+
+    Few entries with several facts each: SQLite keeps every event twice in pages of 4 KB, and each
+    entry costs 120 bytes beside its value.
+    """
     shown: dict[str, Any] = {
         "seconds": round(outcome.seconds, 4),
         "reused": outcome.status == "reused",
     }
     if outcome.phases:
-        shown["phases"] = {name: round(seconds, 4) for name, seconds in outcome.phases.items()}
+        shown["phases"] = ", ".join(f"{name} {s:.3f} s" for name, s in outcome.phases.items())
     shown.update(_DESCRIBED[outcome.stage](outcome.record, artifacts))
     if (thumbnail := _thumbnail(outcome, artifacts)) is not None:
         shown["preview"] = thumbnail
@@ -79,43 +89,36 @@ def _link(artifacts: ArtifactStore, relative: str) -> dg.PathMetadataValue:
 
 
 def _image(record: ImageRecord, artifacts: ArtifactStore) -> dict[str, Any]:
+    size = f"{record.width}x{record.height} px"
     return {
-        "name": record.original_name,
-        "size": f"{record.width}x{record.height} px",
-        "format": record.format,
+        "image": f"{record.original_name}: {record.format}, {size}",
         "file": _link(artifacts, record.original_path),
     }
 
 
 def _scene(record: SceneAnalysis, _: ArtifactStore) -> dict[str, Any]:
     kind = record.scene_type
+    surfaces = [f"{name} {r.share:.0%}" for name, r in record.regions if r.share >= SHOWN_SHARE]
     return {
-        "scene": f"{kind.type} ({kind.score:.2f})",
-        "confidence": record.confidence,
-        "regions": {name: region.share for name, region in record.regions if region.share >= 0.01},
+        "scene": ", ".join([f"{kind.type} (score {kind.score:.2f})", *surfaces]),
+        "confidence": float(record.confidence),
     }
 
 
 def _prediction(record: MovementPrediction, _: ArtifactStore) -> dict[str, Any]:
-    top = record.camera
-    others = [m for m in record.movements if m is not top]
-    shown: dict[str, Any] = {
-        "camera": " ".join(filter(None, [top.type, top.direction])),
-        "confidence": top.confidence,
-        "justification": top.justification,
-    }
-    if others:
-        shown["also"] = dg.MetadataValue.md(
-            "\n".join(f"- {m.category}: {m.type}. {m.justification}" for m in others[:2])
-        )
-    return shown
+    lines = [
+        f"- **{' '.join(filter(None, [m.type, m.direction]))}** "
+        f"({m.category}, {m.confidence:.2f}): {m.justification}"
+        for m in [record.camera, *(m for m in record.movements if m is not record.camera)]
+    ]
+    return {"movement": dg.MetadataValue.md("\n".join(lines[:SHOWN_MOVEMENTS]))}
 
 
 def _prompt(record: MotionPrompt, _: ArtifactStore) -> dict[str, Any]:
+    taken = f"{record.length} of {record.length_limit} {record.length_unit}"
     shown: dict[str, Any] = {
         "prompt": record.positive,
-        "target": record.target,
-        "length": f"{record.length} of {record.length_limit} {record.length_unit}",
+        "target": f"{record.target}, {record.style}: {taken}",
     }
     if record.negative:
         shown["negative"] = record.negative
@@ -123,13 +126,10 @@ def _prompt(record: MotionPrompt, _: ArtifactStore) -> dict[str, Any]:
 
 
 def _picture(record: PictureRecord, artifacts: ArtifactStore) -> dict[str, Any]:
+    attempts = [f"{a.provider} {a.outcome} in {a.seconds:.2f} s" for a in record.attempts]
     shown: dict[str, Any] = {
         "provider": record.provider,
-        "model": record.model,
-        "attempts": ", ".join(
-            f"{a.provider} {a.outcome} in {a.seconds:.2f} s" for a in record.attempts
-        ),
-        "size": f"{record.width}x{record.height} px",
+        "picture": f"{record.model}, {record.width}x{record.height} px: {', '.join(attempts)}",
         "file": _link(artifacts, record.path),
     }
     if record.cost_usd is not None:
@@ -138,10 +138,10 @@ def _picture(record: PictureRecord, artifacts: ArtifactStore) -> dict[str, Any]:
 
 
 def _clip(record: ClipRecord, artifacts: ArtifactStore) -> dict[str, Any]:
+    size = f"{record.width}x{record.height} px"
     return {
-        "clip": f"{record.width}x{record.height} px, {record.duration_s:g} s at {record.fps} fps",
+        "clip": f"{size}, {record.duration_s:g} s at {record.fps} fps",
         "file": _link(artifacts, record.path),
-        "animation": _link(artifacts, record.preview_path),
     }
 
 

@@ -39,12 +39,6 @@ UNFINISHED = [
 UNSUCCESSFUL = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 
-@dg.sensor(
-    job_name=INGEST_JOB,
-    minimum_interval_seconds=INTERVAL_S,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts one ingest run for files in <data>/uploads that have stopped growing.",
-)
 def new_uploads(context: dg.SensorEvaluationContext, stores: Stores) -> dg.SensorResult:
     """Take in what has arrived: at most one run of at most 100 files."""
     uploads = stores.uploads()
@@ -78,12 +72,6 @@ def new_uploads(context: dg.SensorEvaluationContext, stores: Stores) -> dg.Senso
     return dg.SensorResult(cursor=cursor, run_requests=[request])
 
 
-@dg.sensor(
-    job_name=ANIMATE_JOB,
-    minimum_interval_seconds=INTERVAL_S,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Starts one ranged run of the chain for images that ingest runs registered.",
-)
 def new_images(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Ask for the chain of newly registered images: one run per tick, never one per image."""
     instance = context.instance
@@ -168,4 +156,21 @@ def _never_asked_for(instance: dg.DagsterInstance, keys: Sequence[str]) -> list[
     return [key for key in dict.fromkeys(keys) if statuses.get(key) is None]
 
 
-default_sensors = [new_uploads, new_images]
+def build_sensors(interval_s: int = INTERVAL_S) -> list[dg.SensorDefinition]:
+    """Make both sensors; they run from the start."""
+    return [
+        dg.sensor(
+            name="new_uploads",
+            job_name=INGEST_JOB,
+            minimum_interval_seconds=interval_s,
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            description="Starts one ingest run for files in <data>/uploads that stopped growing.",
+        )(new_uploads),
+        dg.sensor(
+            name="new_images",
+            job_name=ANIMATE_JOB,
+            minimum_interval_seconds=interval_s,
+            default_status=dg.DefaultSensorStatus.RUNNING,
+            description="Starts one ranged run of the chain for images that were taken in.",
+        )(new_images),
+    ]

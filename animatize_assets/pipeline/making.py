@@ -73,15 +73,14 @@ def _image_determinants(work: Work) -> Mapping[str, object]:
 def _take_image(work: Work, draft: Draft) -> ImageRecord:
     record = work.workshop.images.get(work.image_key)
     with work.workshop.images.local_original(work.image_key) as original:
-        with work.phases.phase("verify"), original.open("rb") as file:
+        with original.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != record.sha256:
             raise StorageFailed(
                 f"The stored bytes of {work.image_key} are not those that were uploaded: "
                 "ingest the file again."
             )
-        with work.phases.phase("decode"):
-            pixels = load_working_copy(original, THUMBNAIL_SIDE_PX["source_image"])
+        pixels = load_working_copy(original, THUMBNAIL_SIDE_PX["source_image"])
     write_thumbnail(draft, "source_image", pixels)
     return record
 
@@ -133,14 +132,13 @@ def _movement_determinants(work: Work) -> Mapping[str, object]:
 
 
 def _predict(work: Work, _: Draft) -> MovementPrediction:
-    with work.phases.phase("predict"):
-        return predict_movements(
-            work.input("scene_analysis", SceneAnalysis),
-            work.workshop.rules,
-            aspect_ratio=work.request.aspect_ratio,
-            duration_s=CLIP_DURATION_S,
-            fps=CLIP_FPS,
-        )
+    return predict_movements(
+        work.input("scene_analysis", SceneAnalysis),
+        work.workshop.rules,
+        aspect_ratio=work.request.aspect_ratio,
+        duration_s=CLIP_DURATION_S,
+        fps=CLIP_FPS,
+    )
 
 
 def _prediction_version(record: Record, _: str) -> str:
@@ -161,14 +159,13 @@ def _prompt_determinants(work: Work) -> Mapping[str, object]:
 
 
 def _compile(work: Work, _: Draft) -> MotionPrompt:
-    with work.phases.phase("compile"):
-        return compile_prompt(
-            work.input("scene_analysis", SceneAnalysis),
-            work.input("movement_prediction", MovementPrediction),
-            target=work.request.target,
-            style=work.request.style,
-            dialects=work.workshop.dialects,
-        )
+    return compile_prompt(
+        work.input("scene_analysis", SceneAnalysis),
+        work.input("movement_prediction", MovementPrediction),
+        target=work.request.target,
+        style=work.request.style,
+        dialects=work.workshop.dialects,
+    )
 
 
 def _prompt_version(record: Record, _: str) -> str:

@@ -240,8 +240,7 @@ def _found_or_made(work: Work, stage: str, version: str) -> tuple[Finished, bool
         return Finished(record, fingerprint, plan.data_version(record, fingerprint)), False
     with artifacts.draft(stage, work.image_key, fingerprint) as draft:
         record = plan.make(work, draft)
-        with work.phases.phase("store"):
-            draft.commit(record)
+        draft.commit(record)
     return Finished(record, fingerprint, plan.data_version(record, fingerprint)), True
 
 

@@ -127,10 +127,11 @@ def test_what_a_person_sees(instance: dg.DagsterInstance, data_dir: Path) -> Non
         assert isinstance(metadata["seconds"].value, float)
         assert metadata["reused"].value is False
     assert "data:image/webp;base64," in str(shown["scene_analysis"]["preview"].value)
-    assert shown["movement_prediction"]["camera"].value == "zoom_in in"
-    assert "so the camera goes to it" in str(shown["movement_prediction"]["justification"].value)
+    moves = str(shown["movement_prediction"]["movement"].value)
+    assert moves.startswith("- **zoom_in in** (camera, 0.72): ")
+    assert "so the camera goes to it" in moves
     assert shown["motion_prompt"]["prompt"].value == "Slow zoom in, cinematic."
     assert shown["generated_picture"]["provider"].value == "local"
     assert shown["generated_picture"]["cost_usd"].value == 0.0
-    assert "local made" in str(shown["generated_picture"]["attempts"].value)
+    assert "local made" in str(shown["generated_picture"]["picture"].value)
     assert Path(str(shown["animatic_clip"]["file"].value)).is_file()

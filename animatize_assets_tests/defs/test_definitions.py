@@ -46,7 +46,7 @@ dg.Definitions.validate_loadable(definitions)
 with open_instance(Path(sys.argv[1])) as instance:
     keys = register(instance, Path(sys.argv[1]), 2)
     assert run(instance, keys, definitions=definitions).success
-    new_uploads(dg.build_sensor_context(instance=instance), stores=Stores())
+    new_uploads(dg.build_sensor_context(instance=instance), Stores())
     new_images(dg.build_sensor_context(instance=instance))
 json.dump(ours, sys.stdout)
 """

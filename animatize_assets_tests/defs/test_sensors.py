@@ -27,15 +27,13 @@ class Daemon:
 
     def look_for_uploads(self) -> list[dg.RunRequest]:
         context = dg.build_sensor_context(instance=self.instance, cursor=self.uploads_cursor)
-        result = new_uploads(context, stores=Stores())
-        assert isinstance(result, dg.SensorResult)
+        result = new_uploads(context, Stores())
         self.uploads_cursor = result.cursor
         return list(result.run_requests or [])
 
     def look_for_images(self) -> list[dg.RunRequest]:
         context = dg.build_sensor_context(instance=self.instance, cursor=self.images_cursor)
         result = new_images(context)
-        assert isinstance(result, dg.SensorResult)
         self.images_cursor = result.cursor or self.images_cursor
         return list(result.run_requests or [])
 
@@ -207,4 +205,5 @@ def test_without_a_folder_there_is_nothing_to_do(daemon: Daemon) -> None:
 
 def test_the_code_location_has_the_same_sensors() -> None:
     sensors = build_definitions().get_repository_def().sensor_defs
+    assert {sensor.name for sensor in sensors} == {"new_uploads", "new_images"}
     assert all(sensor.default_status is dg.DefaultSensorStatus.RUNNING for sensor in sensors)
