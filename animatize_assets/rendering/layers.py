@@ -25,14 +25,21 @@ PLAN_LONG_SIDE_PX = 320
 EDGE_LONG_SIDE_PX = 1280
 """Longest side at which the course of an edge is taken from the depth map."""
 
-MIN_JUMP = 0.12
+MEDIAN_PX = 11
+"""Parts of the plan smaller than half of this have no depth of their own: measured depth follows
+the texture of a wall, and a wall that is cut at its windows falls apart as it moves."""
+
+MIN_PART = 0.01
+"""A part of a layer smaller than this share of the image goes with what surrounds it."""
+
+MIN_JUMP = 0.22
 """Difference of depth within :data:`EDGE_PX` that counts as an edge rather than a slope: a floor
 that rises through the whole frame changes by about 0.04 in that distance."""
 
 EDGE_PX = 3
 """Depth maps are soft at edges: a jump is what changes within this many pixels of the plan."""
 
-MIN_EDGE_SHARE = 0.1
+MIN_EDGE_SHARE = 0.25
 """A cut is made only along edges at least this long, in shares of the plan's shorter side."""
 
 MAX_LAYERS = 3
@@ -76,7 +83,7 @@ def cut_into_layers(
     is nothing to cut.
     """
     fine = _reduced(depth, EDGE_LONG_SIDE_PX)
-    plan = _reduced(fine, PLAN_LONG_SIDE_PX)
+    plan = _calmed(_reduced(fine, PLAN_LONG_SIDE_PX))
     scale = pixels.shape[1] / plan.shape[1]
     drift = drift_px / scale
     opaque = np.full(pixels.shape[:2], 255, np.uint8)
@@ -95,7 +102,8 @@ def cut_into_layers(
         surface = _surface(plan, (near, far, jumps), (low, high), reach)
         picture = pixels
         if index < len(cuts):
-            hidden = _matte(fine > high, pixels.shape[1], pixels.shape[0])
+            front = _with_course_of(_whole_parts(plan > high), fine > high)
+            hidden = _matte(front, pixels.shape[1], pixels.shape[0])
             picture = continue_picture(pixels, hidden, reach, depth_px=drift_px)
         layers.append(Layer(picture, alpha, _gentle(surface, drift)))
         if index < len(cuts):
@@ -109,8 +117,34 @@ def _reduced(depth: NDArray[np.float32], long_side_px: int) -> NDArray[np.float3
     if share < 1:
         size = (max(2, round(columns * share)), max(2, round(rows * share)))
         depth = np.asarray(cv2.resize(depth, size, interpolation=cv2.INTER_AREA), np.float32)
-    # Single outliers would each become an edge; the median keeps edges where they are.
-    return np.clip(cv2.medianBlur(np.ascontiguousarray(depth), 5), 0, 1).astype(np.float32)
+    return np.clip(depth, 0, 1).astype(np.float32)
+
+
+def _calmed(plan: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the plan without small parts; a median keeps edges where they are."""
+    levels = cv2.medianBlur((plan * 255 + 0.5).astype(np.uint8), MEDIAN_PX)
+    return (levels * np.float32(1 / 255)).astype(np.float32)
+
+
+def _whole_parts(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return ``mask`` without its small islands and small holes."""
+    whole = mask
+    for _ in range(2):  # islands, then, of the inverse, holes
+        _, labels, parts, _ = cv2.connectedComponentsWithStats(whole.astype(np.uint8))
+        large = parts[:, cv2.CC_STAT_AREA] >= MIN_PART * mask.size
+        whole = ~(whole & large[labels])
+    return whole
+
+
+def _with_course_of(coarse: NDArray[np.bool_], fine: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return ``coarse`` at the size of ``fine``, whose course it follows along its edges."""
+    size = (fine.shape[1], fine.shape[0])
+    inside = cv2.resize(coarse.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) > 0.5
+    reach = max(1, round(EDGE_PX * fine.shape[1] / coarse.shape[1]))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    near_edge = cv2.morphologyEx(inside.astype(np.uint8), cv2.MORPH_GRADIENT, disc) > 0
+    course = np.where(near_edge, fine, inside).astype(np.uint8) * 255
+    return np.asarray(cv2.medianBlur(course, 2 * (reach // 2) + 3) > 0, np.bool_)
 
 
 def _spread(plan: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
