@@ -57,7 +57,10 @@ class MovementEvidence(Record):
 class Movement(Record):
     """One predicted motion, with what in the picture justifies it."""
 
-    rule: str = Field(description="id of the rule that leads; 'no_evidence' for the static answer")
+    rule: str = Field(
+        description="id of the rule that leads; 'no_evidence' or 'tied_evidence' when the camera "
+        "holds still because nothing, or two things alike, ask for a move"
+    )
     category: Category
     family: str = Field(
         description="composition, camera_movement, lighting, visual_effects, depth, motion, emotion"
