@@ -159,6 +159,9 @@ AIM_DEG = 2.0
 """A segment agrees with a point when it aims at it within about this angle; LSD's own angle error
 on a segment of 13 px is about as large."""
 
+LEVEL_DEG = 8.0
+"""A segment this close to horizontal may be a horizon."""
+
 FARTHEST = 0.75
 """A point farther from the centre than this (in diagonals) says 'parallel', not 'here'."""
 
@@ -232,7 +235,8 @@ def _agreement(points: Floats, middle: Floats, heading: Floats, length: Floats) 
     """How well each segment (columns) aims at each point (rows), 0..1.
 
     A segment that passes through the point does not aim at it; one that ends there does. So the
-    agreement fades when the point lies well within the segment's own length.
+    agreement fades when the point lies well within the segment's own length. A level one is
+    excepted: a horizon passes through the vanishing points of everything on the ground.
     """
     to_point_x = points[:, None, 0] - middle[None, :, 0]
     to_point_y = points[:, None, 1] - middle[None, :, 1]
@@ -241,7 +245,8 @@ def _agreement(points: Floats, middle: Floats, heading: Floats, length: Floats) 
     sine = miss**2 / squared
     tolerance = np.sin(np.radians(AIM_DEG)) ** 2
     outside = np.clip(2 * np.sqrt(squared) / (length[None, :] / 2) - 0.6, 0, 1)
-    return np.asarray(np.exp(-sine / (2 * tolerance)) * outside)
+    level = np.abs(heading[None, :, 1]) < np.sin(np.radians(LEVEL_DEG))
+    return np.asarray(np.exp(-sine / (2 * tolerance)) * np.where(level, 1, outside))
 
 
 def _reweighted(
