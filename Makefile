@@ -12,6 +12,7 @@ WORKERS ?= 2
 export ANIMATIZE_DATA_DIR := $(abspath $(or $(ANIMATIZE_DATA_DIR),data))
 export DAGSTER_HOME := $(abspath $(or $(DAGSTER_HOME),$(ANIMATIZE_DATA_DIR)/dagster))
 export DAGSTER_DISABLE_TELEMETRY := 1
+export VIRTUAL_ENV := $(VENV)
 export PATH := $(BIN):$(PATH)
 
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
@@ -74,6 +75,12 @@ fix: install ## format, and mend what ruff can mend
 .PHONY: ui
 ui: install instance ## the Dagster UI, daemon and sensors on http://127.0.0.1:3000
 	dg dev --host 127.0.0.1 --port 3000
+
+.PHONY: env
+env: install instance ## the exports for calling dg or dagster yourself; README: With Dagster
+	@for name in ANIMATIZE_DATA_DIR DAGSTER_HOME DAGSTER_DISABLE_TELEMETRY VIRTUAL_ENV PATH; do \
+	  printf 'export %s=%q\n' $$name "$${!name}"; \
+	done
 
 .PHONY: bench
 bench: install ## every benchmark, quickly; see docs/benchmarks.md for the full figures
