@@ -30,7 +30,7 @@ from animatize_assets.rendering.frame import FrameRenderer
 
 WIDTH, HEIGHT, FPS = 1920, 1080, 24
 SECONDS = 5
-QUICK_SECONDS = 1
+QUICK_SECONDS = 2
 MAX_RATIO = 1.0
 MAX_MEMORY_MB = 600
 ZOOM = 1.3
@@ -40,7 +40,7 @@ PAN = 0.04
 def main() -> int:
     """Measure, print, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="1 s clips; under a minute")
+    parser.add_argument("--quick", action="store_true", help="2 s clips; under a minute")
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--one", type=Path, metavar="JPEG", help=argparse.SUPPRESS)
     arguments = parser.parse_args()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from animatize_assets.errors import ImpossibleCameraPath
 from animatize_assets.movement.models import CameraPath
 from animatize_assets.rendering.frame import FrameRenderer
+from animatize_assets.rendering.video_planes import to_planes, to_video_colours
 from animatize_assets_tests.rendering.scenes import (
     EVERY_MOVE,
     camera_path,
@@ -255,3 +257,34 @@ def test_any_size_of_depth_map_is_taken(depth: np.ndarray) -> None:
 def test_a_tiny_image_is_taken() -> None:
     frame = FrameRenderer(textured(16, 16), even_depth(), EVERY_MOVE[5], 64, 36).render(1)
     assert frame.shape == (36, 64, 3)
+
+
+def test_the_frame_as_video_is_the_same_frame() -> None:
+    path = EVERY_MOVE[7]
+    renderer = FrameRenderer(textured(*IMAGE), disc(*IMAGE).astype(np.float32), path, *FRAME)
+    for t in (0, 0.6):
+        expected = to_planes(to_video_colours(renderer.render(t)))
+        assert np.abs(renderer.render_planes(t).astype(int) - expected).max() <= 3
+
+
+def test_several_threads_may_draw_at_once() -> None:
+    path = EVERY_MOVE[5]
+    renderer = FrameRenderer(textured(*IMAGE), disc(*IMAGE).astype(np.float32), path, *FRAME)
+    times = [i / 7 for i in range(8)]
+    alone = [renderer.render(t) for t in times]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(renderer.render, times))
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_a_wall_is_not_cut_at_its_windows() -> None:
+    """Depth that follows texture: small far patches on a near wall must move with the wall."""
+    image = textured(*IMAGE)
+    depth = np.full((180, 320), 0.8, np.float32)
+    for y in range(10, 170, 20):
+        for x in range(10, 310, 20):
+            depth[y : y + 4, x : x + 4] = 0.3
+    path = EVERY_MOVE[7]
+    windowed = FrameRenderer(image, depth, path, *FRAME).render(1)
+    even = FrameRenderer(image, even_depth(0.8), path, *FRAME).render(1)
+    assert np.abs(windowed.astype(int) - even).mean() < 1
