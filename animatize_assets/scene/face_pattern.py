@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from animatize_assets.scene.surface import Surface
 
-WINDOW_SIDES = (0.16, 0.22, 0.30, 0.42, 0.58, 0.80)
+WINDOW_SIDES = (0.16, 0.20, 0.25, 0.31, 0.38, 0.46, 0.56, 0.68, 0.82)
 """Sides of the square search windows as shares of the picture's shorter side."""
 
 MIN_WINDOW_PX = 14
@@ -32,6 +32,9 @@ far more than in hue (Xiao et al. 2017 measure 45 to 65 degrees)."""
 
 EYE_CONTRAST, BRIDGE_CONTRAST = 12.0, 8.0
 """L* differences at which the two contrasts count fully."""
+
+FULL_SCORE = 0.4
+"""Product of all factors that counts fully: labelled portraits have 0.2 to 0.6."""
 
 Rectangle = tuple[float, float, float, float]
 LEFT_EYE: Rectangle = (0.12, 0.28, 0.40, 0.46)
@@ -61,7 +64,7 @@ def face_pattern(small: Surface) -> float:
         side = round(share * shorter)
         if side >= MIN_WINDOW_PX:
             best = max(best, _best_window(lightness, skin, side))
-    return min(1.0, best)
+    return min(1.0, best / FULL_SCORE)
 
 
 def _skin_likelihood(small: Surface) -> NDArray[np.float32]:
