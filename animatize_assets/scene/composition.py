@@ -225,7 +225,8 @@ def _edge_density(half: WorkingCopy) -> float:
     low, high = percentiles(luma, 2, 98)
     threshold = max(EDGE_FLOOR, EDGE_SHARE * (high - low) * 2)
     magnitude = half.gradient_magnitude
-    soft = cv2.pow(magnitude * (1 / threshold), 6)
+    squared = (magnitude * np.float32(1 / threshold)) ** 2
+    soft = squared * squared * squared
     return float((soft / (1 + soft)).mean(dtype=np.float64))
 
 

@@ -22,7 +22,12 @@ def as_share(value: float) -> float:
 
 
 def percentiles(values: NDArray[Any], low: float, high: float) -> tuple[float, float]:
-    """Two percentiles by nearest rank; by sorting, which is four times as fast as numpy's own."""
+    """Two percentiles by nearest rank, several times as fast as numpy's own."""
+    if values.dtype == np.uint8:
+        below = np.cumsum(np.bincount(values.ravel(), minlength=256))
+        ranks = [round((values.size - 1) * share / 100) for share in (low, high)]
+        first, second = np.searchsorted(below, ranks, side="right")
+        return float(first), float(second)
     ordered = np.sort(values, axis=None)
     last = ordered.size - 1
     return float(ordered[round(last * low / 100)]), float(ordered[round(last * high / 100)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -98,12 +99,12 @@ def _temperature_shift(lab: NDArray[np.uint8]) -> float:
     Chroma grows with exposure; relative to lightness it does not, so a darker copy of a picture
     is as warm as the picture.
     """
-    light, a, b = (lab[..., k].astype(np.float64) for k in range(3))
+    light, a, b = (np.asarray(plane, np.float32) for plane in cv2.split(lab))
     exposure = GRAY_CARD / np.maximum(light * (100 / 255), DARK)
     a, b = (a - 128) * exposure, (b - 128) * exposure
     neutral = np.exp(-(a**2 + b**2) / (2 * NEUTRAL_CHROMA**2))
     # Very dark and blown-out pixels carry no colour of light.
     told = neutral * np.clip(light / 50, 0, 1) * np.clip((255 - light) / 10, 0, 1)
-    amount = float(told.sum())
-    shift = float((told * b).sum()) / (amount + 0.02 * told.size) / 60
+    amount = float(told.sum(dtype=np.float64))
+    shift = float((told * b).sum(dtype=np.float64)) / (amount + 0.02 * told.size) / 60
     return float(np.clip(shift, -1, 1))

@@ -58,10 +58,9 @@ def measure_palette(copy: WorkingCopy) -> Palette:
     lab = small.lab.reshape(-1, 3).astype(np.float32)
     a, b = lab[:, 1] - 128, lab[:, 2] - 128
     chroma = np.sqrt(a * a + b * b).astype(np.float64)
-    hue = np.degrees(np.arctan2(b, a)).astype(np.float64)
     return Palette(
         colors=_dominant_colors(small.rgb),
-        warmth=_warmth(hue, chroma),
+        warmth=_warmth(a, b, chroma),
         saturation=float(small.hsv[..., 1].mean(dtype=np.float64)) / 255,
         colorfulness=_colorfulness(small.rgb),
         harmony=_harmony(small.hsv[..., 0].ravel().astype(np.float64) * 2, chroma),
@@ -127,9 +126,11 @@ def _hex(color: Floats) -> str:
     return f"#{red:02x}{green:02x}{blue:02x}"
 
 
-def _warmth(hue_deg: Floats, chroma: Floats) -> float:
-    pull = chroma * np.cos(np.radians(hue_deg - WARM_HUE_DEG))
-    return float(np.clip(pull.sum() / (chroma.sum() + COLORED / 2 * chroma.size), -1, 1))
+def _warmth(a: NDArray[np.float32], b: NDArray[np.float32], chroma: Floats) -> float:
+    """Chroma along the warm hue over all chroma; little chroma counts little."""
+    warm = np.radians(WARM_HUE_DEG)
+    pull = np.cos(warm) * a.sum(dtype=np.float64) + np.sin(warm) * b.sum(dtype=np.float64)
+    return float(np.clip(pull / (chroma.sum() + COLORED / 2 * chroma.size), -1, 1))
 
 
 def _colorfulness(rgb: NDArray[np.uint8]) -> float:
