@@ -163,21 +163,40 @@ def dealt(labels: list[str], folds: int, seed: int) -> NDArray[np.intp]:
     return fold
 
 
-def out_of_fold(pictures: list[Labelled], repeats: int = REPEATS, folds: int = FOLDS) -> OutOfFold:
-    """Answer for every picture with models fitted without it."""
-    margin = np.zeros((repeats, len(pictures)))
-    right = np.zeros((repeats, len(pictures)), np.bool_)
-    for repeat in range(repeats):
-        fold = dealt([picture.label for picture in pictures], folds, repeat)
-        for part in range(folds):
-            train = [p for p, mine in zip(pictures, fold, strict=True) if mine != part]
-            model = parse_model(json.dumps(fit(train)))
-            for i in np.flatnonzero(fold == part):
-                scene = classify_scene(pictures[i].versions[0], model)
-                answer = "landscape" if scene.type == "nature" else scene.type
-                margin[repeat, i] = scene.margin
-                right[repeat, i] = CLASSES.index(answer) in pictures[i].right
+def judged(pictures: list[Labelled], fold: NDArray[np.intp]) -> OutOfFold:
+    """Answer for every picture with a model fitted without its fold; one repeat."""
+    margin = np.zeros((1, len(pictures)))
+    right = np.zeros((1, len(pictures)), np.bool_)
+    for part in np.unique(fold):
+        train = [p for p, mine in zip(pictures, fold, strict=True) if mine != part]
+        model = parse_model(json.dumps(fit(train)))
+        for i in np.flatnonzero(fold == part):
+            scene = classify_scene(pictures[i].versions[0], model)
+            answer = "landscape" if scene.type == "nature" else scene.type
+            margin[0, i] = scene.margin
+            right[0, i] = CLASSES.index(answer) in pictures[i].right
     return OutOfFold(margin, right)
+
+
+def out_of_fold(pictures: list[Labelled], repeats: int = REPEATS, folds: int = FOLDS) -> OutOfFold:
+    """Answer for every picture with models fitted without it and a random tenth."""
+    labels = [picture.label for picture in pictures]
+    parts = [judged(pictures, dealt(labels, folds, repeat)) for repeat in range(repeats)]
+    return OutOfFold(
+        np.concatenate([part.margin for part in parts]),
+        np.concatenate([part.right for part in parts]),
+    )
+
+
+def out_of_source(pictures: list[Labelled]) -> OutOfFold:
+    """Answer for every picture with a model that saw no picture of its source.
+
+    A source is the part of the file name before the first ``_``. Harder than a new picture of a
+    known source, and blind to how measurements were chosen on random folds.
+    """
+    sources = sorted({picture.file.partition("_")[0] for picture in pictures})
+    fold = [sources.index(picture.file.partition("_")[0]) for picture in pictures]
+    return judged(pictures, np.array(fold, np.intp))
 
 
 def as_yaml(document: dict[str, Any]) -> str:

@@ -4,9 +4,10 @@
 
 ``DIR`` holds pictures and a ``labels.csv`` (see ``read_labels``). Without it every goal is "not
 measured". Scene types are judged *out of fold*: the weights are fitted again without the picture
-(``fit_scene_type.py``). The other figures use the package as it is; their few thresholds were set
-on the pictures known to the project, so new pictures may do a little worse. ``--quick`` fits fewer
-folds.
+(``fit_scene_type.py``), and once more without any picture of the same source. Which measurements
+it uses, and the few thresholds behind the other figures, were chosen on the pictures known to the
+project, so new pictures may do a little worse: choosing the subject's parameters inside each fold
+gave a mean IoU of 0.595 where all pictures give 0.61. ``--quick`` fits fewer folds.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from fit_scene_type import CLASSES, FOLDS, REPEATS, Labelled, out_of_fold, read_labelled
+from fit_scene_type import (
+    CLASSES,
+    FOLDS,
+    REPEATS,
+    Labelled,
+    out_of_fold,
+    out_of_source,
+    read_labelled,
+)
 from numpy.typing import NDArray
 from report import Measurement, finish, measure, not_measured
 
@@ -127,6 +136,7 @@ def scene_type_rows(pictures: list[Labelled], repeats: int, folds: int) -> list[
             direction="at least",
         ),
         measure("scene type: right if none were unknown", float(right.mean()), "share"),
+        _source_row(pictures),
     ]
     for k, kind in enumerate(CLASSES):
         mine = np.array([p.right[0] == k for p in pictures])
@@ -135,6 +145,18 @@ def scene_type_rows(pictures: list[Labelled], repeats: int, folds: int) -> list[
             interval = wilson(hit / repeats, out_of / repeats)
             rows.append(measure(_named(f"  of {kind}", interval), hit / out_of, "share"))
     return rows
+
+
+def _source_row(pictures: list[Labelled]) -> Measurement:
+    found = out_of_source(pictures)
+    answered = found.margin >= shipped_model().tie_width
+    hits, count = int((found.right & answered).sum()), int(answered.sum())
+    interval = wilson(hits, count)
+    return measure(
+        _named("scene type: right of answered, its whole source left out", interval),
+        hits / max(1, count),
+        "share",
+    )
 
 
 def _always(pictures: list[Labelled]) -> float:
