@@ -187,7 +187,7 @@ def _mirror_agreement(planes: list[Floats]) -> float:
         window = slice(max(0, shift), columns + min(0, shift))
         agreement = [_mirror_correlation(plane[:, window]) for plane in planes]
         best = max(best, sum(agreement) / len(agreement))
-    return as_share(best)
+    return as_share(round(best, 9))
 
 
 def _mirror_correlation(part: Floats) -> float:

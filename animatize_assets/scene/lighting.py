@@ -90,7 +90,7 @@ def _direction(luma: Floats) -> tuple[float | None, float]:
     strength = float(np.clip(explained, 0, 1))
     if strength < CLEAR_DIRECTION:
         return None, strength
-    return float(np.degrees(np.arctan2(-slope_y, slope_x))), strength
+    return round(float(np.degrees(np.arctan2(-slope_y, slope_x))), 6) + 0.0, strength
 
 
 def _temperature_shift(lab: NDArray[np.uint8]) -> float:

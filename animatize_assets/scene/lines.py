@@ -26,6 +26,9 @@ Floats = NDArray[np.float64]
 SHORTEST_SEGMENT = 0.035
 """Shorter segments (in diagonals) are texture, not lines: 13 px of a 384 px diagonal."""
 
+SHORTEST_PX = 12.0
+"""And shorter ones than this (pixels of the half copy) are noise in a tiny picture."""
+
 DIRECTION_SPREAD_DEG = 6.0
 """Standard deviation of the kernel that joins segments into one direction: hand-held horizons and
 perspective keep a direction together within about two of these."""
@@ -100,7 +103,7 @@ def find_segments(copy: WorkingCopy) -> Segments:
         points = points * (-1, 1)
     length = np.hypot(*(points[:, 1] - points[:, 0]).T)
     order = np.argsort(-length, kind="stable")
-    points = points[order[length[order] >= SHORTEST_SEGMENT]]
+    points = points[order[length[order] >= max(SHORTEST_SEGMENT, SHORTEST_PX / diagonal)]]
     return Segments(points[:, 0], points[:, 1], (width / diagonal, height / diagonal))
 
 
