@@ -1,11 +1,11 @@
 """A 5 s clip of 1080p24 with parallax, against ffmpeg's zoompan.
 
-Both sides go from the same JPEG to the same kind of MP4: a camera that
-travels sideways, with the same crop, size, frame count, x264 preset and quality. zoompan gets its input upscaled 4
-times, as its users do to avoid its jitter (it rounds the crop to whole pixels); it has no
-parallax. Ours is ``write_clip`` whole: decoding, layers, frames, MP4, animated preview, and opening
-the result again. The depth map is given, as it comes from scene analysis. Peak memory is that of a
-process of its own which makes one clip.
+Both sides go from the same JPEG to the same kind of MP4: a camera that travels sideways, with the
+same crop, way, frame count, size, x264 preset and quality. zoompan gets its input upscaled 4 times,
+as its users do to avoid its jitter (it rounds the crop to whole pixels); it has no parallax. Ours
+is ``write_clip`` whole: decoding, layers, frames, MP4, animated preview, and opening the result
+again. The depth map is given, as it comes from scene analysis. Peak memory is that of a process of
+its own which makes one clip.
 
     python benchmarks/clip.py [--quick] [--json]
 """
