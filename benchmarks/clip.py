@@ -1,11 +1,11 @@
 """A 5 s clip of 1080p24 with parallax, against ffmpeg's zoompan.
 
 Both sides go from the same JPEG to the same kind of MP4: a camera that travels sideways, with the
-same crop, way, frame count, size, x264 preset and quality. zoompan gets its input upscaled 4 times,
-as its users do to avoid its jitter (it rounds the crop to whole pixels); it has no parallax. Ours
-is ``write_clip`` whole: decoding, layers, frames, MP4, animated preview, and opening the result
-again. The depth map is given, as it comes from scene analysis. Peak memory is that of a process of
-its own which makes one clip.
+same crop, way, frame count, size, x264 preset, quality and distance of key frames. zoompan gets its
+input upscaled 4 times, as its users do to avoid its jitter (it rounds the crop to whole pixels); it
+has no parallax. Ours is ``write_clip`` whole: decoding, layers, frames, MP4, animated preview, and
+opening the result again. The depth map is given, as it comes from scene analysis. Peak memory is
+that of a process of its own which makes one clip.
 
     python benchmarks/clip.py [--quick] [--json]
 """
@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from report import Measurement, alternate, compare, finish, measure, medians
 
 from animatize_assets.animatic.clip import write_clip
-from animatize_assets.animatic.encoding import CONSTANT_QUALITY, PRESET
+from animatize_assets.animatic.encoding import CONSTANT_QUALITY, KEYFRAME_INTERVAL_S, PRESET
 from animatize_assets.movement.models import CameraPath, Keyframe
 from animatize_assets.rendering.frame import FrameRenderer
 
@@ -136,7 +136,16 @@ def _zoompan(source: Path, folder: Path, seconds: float) -> None:
     )
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", "-i", str(source)]
     command += ["-vf", filters, "-frames:v", str(frames), "-c:v", "libx264", "-preset", PRESET]
-    command += ["-crf", str(CONSTANT_QUALITY), "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+    command += [
+        "-g",
+        str(KEYFRAME_INTERVAL_S * FPS),
+        "-crf",
+        str(CONSTANT_QUALITY),
+        "-pix_fmt",
+        "yuv420p",
+        "-movflags",
+        "+faststart",
+    ]
     subprocess.run([*command, str(folder / "zoompan.mp4")], check=True)
 
 

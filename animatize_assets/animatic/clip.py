@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -69,18 +69,28 @@ def write_clip(
             says; neither file is left behind.
     """
     text = to_text(recipe)
+    duration_s = path.frame_count / path.fps
     small: list[NDArray[np.uint8]] = []
     try:
-        encode_mp4(
-            _drawn(renderer, path, small),
-            mp4,
-            width=renderer.width,
-            height=renderer.height,
-            fps=path.fps,
-            comment=text,
-        )
-        duration_s = path.frame_count / path.fps
-        preview.write_bytes(encode_preview(small, duration_s=duration_s, recipe_text=text))
+        # The preview is encoded while x264 still works on what it has looked ahead to.
+        with ThreadPoolExecutor(1, "preview") as beside:
+            previews: list[Future[bytes]] = []
+
+            def frames() -> Iterator[NDArray[np.uint8]]:
+                yield from _drawn(renderer, path, small)
+                previews.append(
+                    beside.submit(encode_preview, small, duration_s=duration_s, recipe_text=text)
+                )
+
+            encode_mp4(
+                frames(),
+                mp4,
+                width=renderer.width,
+                height=renderer.height,
+                fps=path.fps,
+                comment=text,
+            )
+            preview.write_bytes(previews[0].result())
         facts = inspect_clip(mp4, every_frame=False)
         _check(facts, renderer, path)
     except OSError as error:

@@ -33,10 +33,8 @@ def movement_facts(prediction: MovementPrediction) -> list[tuple[str, str]]:
     """Name each movement with its confidence and justification, best first."""
     rows: list[tuple[str, str]] = []
     for movement in prediction.movements:
-        what = " ".join(filter(None, (movement.type, movement.direction)))
-        rows.append(
-            (movement.category, f"{what} ({movement.confidence:.2f}): {movement.justification}")
-        )
+        what = f"{movement.name} ({movement.confidence:.2f})"
+        rows.append((movement.category, f"{what}: {movement.justification}"))
     return rows
 
 

@@ -107,8 +107,7 @@ def _scene(record: SceneAnalysis, _: ArtifactStore) -> dict[str, Any]:
 
 def _prediction(record: MovementPrediction, _: ArtifactStore) -> dict[str, Any]:
     lines = [
-        f"- **{' '.join(filter(None, [m.type, m.direction]))}** "
-        f"({m.category}, {m.confidence:.2f}): {m.justification}"
+        f"- **{m.name}** ({m.category}, {m.confidence:.2f}): {m.justification}"
         for m in [record.camera, *(m for m in record.movements if m is not record.camera)]
     ]
     return {"movement": dg.MetadataValue.md("\n".join(lines[:SHOWN_MOVEMENTS]))}

@@ -44,6 +44,12 @@ Direction = Literal[
 Easing = Literal["linear", "ease_in", "ease_out", "ease_in_out"]
 
 
+def name_of_move(move: str, direction: str | None) -> str:
+    """``push_in`` going ``in`` is "push in"; ``pan`` going ``left`` is "pan left"."""
+    name = move.replace("_", " ")
+    return name if direction is None or direction in name.split() else f"{name} {direction}"
+
+
 class MovementEvidence(Record):
     """One comparison that held: ``value`` ``comparison`` ``threshold``."""
 
@@ -71,6 +77,11 @@ class Movement(Record):
     evidence: tuple[MovementEvidence, ...]
     justification: str = Field(description="one sentence with the measured values filled in")
     agreeing_rules: tuple[str, ...] = Field(default=(), description="rules with the same answer")
+
+    @property
+    def name(self) -> str:
+        """Type and direction as people say them: "clouds drift left"."""
+        return name_of_move(self.type, self.direction)
 
 
 class Keyframe(Record):

@@ -114,7 +114,8 @@ def _analyze(work: Work, draft: Draft) -> SceneAnalysis:
     np.save(draft.path("depth.npy"), measured.depth.astype(np.float16))
     np.save(draft.path("regions.npy"), measured.regions)
     with work.phases.phase("preview"):
-        write_thumbnail(draft, "scene_analysis", draw_composition(pixels, measured.analysis))
+        overlay = draw_composition(pixels, measured.analysis, measured.regions)
+        write_thumbnail(draft, "scene_analysis", overlay)
     arrays = SceneArrays(depth=draft.relative("depth.npy"), regions=draft.relative("regions.npy"))
     return measured.analysis.model_copy(update={"arrays": arrays})
 

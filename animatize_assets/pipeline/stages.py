@@ -55,6 +55,9 @@ NEEDS: dict[str, tuple[str, ...]] = {
 }
 """Stage -> what it is made from. A clip never waits for a prompt or a paid picture."""
 
+FINGERPRINT_HEX = 32
+"""Digits of a fingerprint, which names a folder: 128 bits never meet by chance."""
+
 R = TypeVar("R", bound=Record)
 
 
@@ -232,7 +235,8 @@ def _stored(work: Work, stage: str) -> Finished:
 
 def _found_or_made(work: Work, stage: str, version: str) -> tuple[Finished, bool]:
     plan, artifacts = work.workshop.stages[stage], work.workshop.artifacts
-    fingerprint = digest_of({"stage": stage, "code": version, "of": {**plan.determinants(work)}})
+    determinants = {"stage": stage, "code": version, "of": {**plan.determinants(work)}}
+    fingerprint = digest_of(determinants)[:FINGERPRINT_HEX]
     record = artifacts.find(stage, work.image_key, fingerprint, plan.record_type)
     if record is not None:
         if artifacts.current_fingerprint(stage, work.image_key) != fingerprint:

@@ -7,6 +7,7 @@ Belongs here: putting layers together to one frame. Does not belong here: where 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor, sqrt
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animatize_assets.movement.models import CameraPath
-from animatize_assets.rendering.layers import cut_into_layers
+from animatize_assets.rendering.layers import Layer, cut_into_layers
 from animatize_assets.rendering.projection import Box, Projection
 from animatize_assets.rendering.scratch import Scratch
 from animatize_assets.rendering.texture import Texture, at_frame_resolution, make_texture
@@ -77,14 +78,25 @@ class FrameRenderer:
     def _sheets(self, converted: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> list[_Sheet]:
         """Return the layers as textures, the farthest first; those never seen are left out."""
         extent = self._projection.extent
-        sheets: list[_Sheet] = []
-        for layer in self._layers:
-            box = _overlap(extent, _occupied(layer.alpha, self._image_size)) if sheets else extent
-            if box is not None:
-                picture = converted(layer.picture)
-                texture = make_texture(picture, layer.alpha, self._image_size, box)
-                sheets.append(_Sheet(layer.depth, texture, box))
-        return sheets
+        boxes = [
+            _overlap(extent, _occupied(layer.alpha, self._image_size)) if nearer else extent
+            for nearer, layer in enumerate(self._layers)
+        ]
+
+        def sheet(layer: Layer, box: Box) -> _Sheet:
+            picture = converted(layer.picture)
+            return _Sheet(
+                layer.depth, make_texture(picture, layer.alpha, self._image_size, box), box
+            )
+
+        # Side by side: nothing can be drawn, and so nothing encoded, before they are made.
+        with ThreadPoolExecutor(len(self._layers), "textures") as making:
+            made = [
+                making.submit(sheet, layer, box)
+                for layer, box in zip(self._layers, boxes, strict=True)
+                if box is not None
+            ]
+            return [texture.result() for texture in made]
 
     def _drawn(self, sheets: list[_Sheet], t: float) -> NDArray[np.uint8]:
         """Return the frame with four channels; it is overwritten by this thread's next frame."""

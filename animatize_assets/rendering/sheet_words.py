@@ -6,7 +6,12 @@ belong here: type and columns (``sheet_page``).
 
 from __future__ import annotations
 
-from animatize_assets.movement.models import Movement, MovementEvidence, MovementPrediction
+from animatize_assets.movement.models import (
+    Movement,
+    MovementEvidence,
+    MovementPrediction,
+    name_of_move,
+)
 from animatize_assets.rendering import overlay
 from animatize_assets.rendering.lettering import font
 from animatize_assets.rendering.sheet_page import (
@@ -43,9 +48,7 @@ _COMPARED = {">=": "at least", "<=": "at most", ">": "above", "<": "below", "!="
 
 def name_of(movement_type: str, direction: str | None) -> str:
     """``push_in`` as ``Push in``, ``pan`` with ``left`` as ``Pan left``."""
-    said = movement_type.replace("_", " ")
-    if direction is not None and direction not in said.split():
-        said = f"{said} {direction}"
+    said = name_of_move(movement_type, direction)
     return said[:1].upper() + said[1:]
 
 
