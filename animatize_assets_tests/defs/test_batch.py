@@ -128,7 +128,7 @@ def test_what_a_person_sees(instance: dg.DagsterInstance, data_dir: Path) -> Non
         assert metadata["reused"].value is False
     assert "data:image/webp;base64," in str(shown["scene_analysis"]["preview"].value)
     moves = str(shown["movement_prediction"]["movement"].value)
-    assert moves.startswith("- **zoom_in in** (camera, 0.72): ")
+    assert moves.startswith("- **zoom in** (camera, 0.72): ")
     assert "so the camera goes to it" in moves
     assert shown["motion_prompt"]["prompt"].value == "Slow zoom in, cinematic."
     assert shown["generated_picture"]["provider"].value == "local"
