@@ -49,11 +49,11 @@ demo: install instance ## two photographs through the whole pipeline; no key, no
 
 .PHONY: test
 test: install ## every feature at small size
-	$(PYTEST) $(if $(PHOTOS),--photos $(PHOTOS))
+	$(PYTEST) $(if $(PHOTOS),--photos=$(abspath $(PHOTOS)))
 
 .PHONY: test-full
 test-full: install ## the issues' figures at full size; PHOTOS=DIR adds the labelled photographs
-	$(PYTEST) --full --timeout 3600 $(if $(PHOTOS),--photos $(PHOTOS))
+	$(PYTEST) --full --timeout 3600 $(if $(PHOTOS),--photos=$(abspath $(PHOTOS)))
 
 .PHONY: check
 check: install ## lint, format, types, import contracts, code location
