@@ -7,16 +7,19 @@ See https://docs.dagster.io/guides/build/io-managers.
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from animatize_assets.defs.resources import Stores
 from animatize_assets.errors import StorageFailed
 from animatize_assets.images.artifacts import ArtifactStore
-from animatize_assets.images.store import ImageStore
 from animatize_assets.pipeline.making import default_stages
 from animatize_assets.pipeline.stages import digest_of
 from animatize_assets.records import Record
+
+if TYPE_CHECKING:
+    from animatize_assets.images.store import ImageStore
 
 
 class ImageRecordIOManager(dg.ConfigurableIOManager):
@@ -81,7 +84,7 @@ def _wants_mapping(context: dg.InputContext) -> bool:
 
 
 def _load(
-    images: ImageStore,
+    images: "ImageStore",
     artifacts: ArtifactStore,
     stage: str,
     image_key: str,

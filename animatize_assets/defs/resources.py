@@ -8,7 +8,7 @@ See https://docs.dagster.io/guides/build/external-resources.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import dagster as dg
@@ -19,9 +19,11 @@ from animatize_assets.generation.local import LocalProvider
 from animatize_assets.generation.provider import PictureProvider
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.limits import ImageLimits
-from animatize_assets.images.store import ImageStore
 from animatize_assets.pipeline.workshop import Workshop, open_stores, open_workshop
 from animatize_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from animatize_assets.images.store import ImageStore
 
 MEGA = 1_000_000
 
@@ -45,7 +47,7 @@ class Stores(dg.ConfigurableResource["Stores"]):
         """Return the watched folder, which is always a local one."""
         return Path(self.location().path) / "uploads"
 
-    def open(self) -> tuple[ImageStore, ArtifactStore]:
+    def open(self) -> "tuple[ImageStore, ArtifactStore]":
         """Open both stores and bring the database up to date."""
         settings = Settings.read()
         limits = ImageLimits(

@@ -159,11 +159,7 @@ def load_rules(path: Path | None = None) -> RuleBook:
     """
     name = "rules.yaml" if path is None else str(path)
     try:
-        text = (
-            resources.files("animatize_assets.movement").joinpath("rules.yaml").read_text("utf-8")
-            if path is None
-            else path.read_text("utf-8")
-        )
+        text = _packaged_rules() if path is None else path.read_text("utf-8")
         content = yaml.load(text, _LOADER)  # noqa: S506 - one of the two safe loaders
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidRule(f"The rule file {name} cannot be read as YAML: {error}.") from error
@@ -174,8 +170,29 @@ def load_rules(path: Path | None = None) -> RuleBook:
     problems = _content_problems(file)
     if problems:
         raise InvalidRule(_listed(name, problems))
-    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
-    return RuleBook(f"{file.version}+{digest}", file.rules, file.contradictions, file.works)
+    version = _with_digest(file.version, text)
+    return RuleBook(version, file.rules, file.contradictions, file.works)
+
+
+def packaged_rules_version() -> str:
+    """Return ``load_rules().version`` without reading the rules: for whoever only compares it.
+
+    Raises:
+        InvalidRule: the packaged file states no version.
+    """
+    text = _packaged_rules()
+    stated = re.search(r"^version: *([\"']?)(.+?)\1 *$", text, re.MULTILINE)
+    if stated is None:
+        raise InvalidRule('rules.yaml states no version; write a line like: version: "1".')
+    return _with_digest(stated[2], text)
+
+
+def _packaged_rules() -> str:
+    return resources.files("animatize_assets.movement").joinpath("rules.yaml").read_text("utf-8")
+
+
+def _with_digest(stated: str, text: str) -> str:
+    return f"{stated}+{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def _listed(name: str, problems: list[str]) -> str:

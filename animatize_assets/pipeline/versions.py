@@ -8,7 +8,7 @@ here: what else determines a result (``stages``: inputs and request).
 from __future__ import annotations
 
 from animatize_assets.movement.prediction import MOVEMENT_VERSION
-from animatize_assets.movement.rules import load_rules
+from animatize_assets.movement.rules import packaged_rules_version
 from animatize_assets.prompts.compiler import TEMPLATE_VERSION
 from animatize_assets.prompts.dialects import load_dialects
 from animatize_assets.scene.analysis import SCENE_VERSION
@@ -23,7 +23,7 @@ def code_versions(
     *, rules_version: str | None = None, dialects_version: str | None = None
 ) -> dict[str, str]:
     """Stage -> code version; by default with the rules and dialects that ship with the code."""
-    rules = rules_version or load_rules().version
+    rules = rules_version or packaged_rules_version()
     dialects = dialects_version or load_dialects().version
     return {
         "source_image": SOURCE_VERSION,

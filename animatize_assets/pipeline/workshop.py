@@ -11,21 +11,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from upath import UPath
 
-from animatize_assets.database.engine import open_engine
-from animatize_assets.database.migration import upgrade
 from animatize_assets.generation.provider import PictureProvider
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.limits import ImageLimits
-from animatize_assets.images.store import ImageStore
 from animatize_assets.movement.rules import RuleBook, load_rules
 from animatize_assets.pipeline.making import default_stages
 from animatize_assets.pipeline.stages import Stage
 from animatize_assets.pipeline.versions import code_versions
 from animatize_assets.prompts.dialects import Dialects, load_dialects
 from animatize_assets.scene.optional_models import SceneModels, load_scene_models
+
+if TYPE_CHECKING:
+    from animatize_assets.images.store import ImageStore
 
 DATABASE = "animatize.db"
 """File name of the database inside the data folder."""
@@ -57,6 +58,11 @@ def open_stores(
     data_dir: UPath, limits: ImageLimits, *, database_url: str | None = None
 ) -> tuple[ImageStore, ArtifactStore]:
     """Open the images and what was made from them; the database is brought up to date."""
+    # A fifth of a second of SQLAlchemy, which a code location that only loads does not need.
+    from animatize_assets.database.engine import open_engine
+    from animatize_assets.database.migration import upgrade
+    from animatize_assets.images.store import ImageStore
+
     data_dir.mkdir(parents=True, exist_ok=True)
     engine = open_engine(database_url or f"sqlite:///{data_dir / DATABASE}")
     upgrade(engine)

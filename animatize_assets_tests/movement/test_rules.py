@@ -13,7 +13,7 @@ import yaml
 from animatize_assets.errors import InvalidRule
 from animatize_assets.movement.judging import evidence_of, fired_rules
 from animatize_assets.movement.measurements import MEASUREMENTS, Readings
-from animatize_assets.movement.rules import Rule, RuleBook, load_rules
+from animatize_assets.movement.rules import Rule, RuleBook, load_rules, packaged_rules_version
 from animatize_assets.scene.models import SceneAnalysis
 from animatize_assets_tests.movement.analyses import GENES, analysis_of, random_genes
 
@@ -249,3 +249,7 @@ def test_what_is_no_rule_file_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidRule, match="cannot be read"):
         load_rules(tmp_path / "none.yaml")
+
+
+def test_the_version_alone_is_that_of_the_loaded_rules() -> None:
+    assert packaged_rules_version() == load_rules().version
