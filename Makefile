@@ -15,7 +15,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export VIRTUAL_ENV := $(VENV)
 export PATH := $(BIN):$(PATH)
 
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 BENCHMARKS := analysis clip orchestration startup scene_quality
 
