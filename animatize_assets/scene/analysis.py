@@ -82,8 +82,8 @@ def analyze_scene(
     copy = WorkingCopy(_without_slivers(pixels))
     surface = Surface.of(copy)
     with ThreadPoolExecutor(max_workers=1) as beside:
-        # Two that spend their time inside OpenCV, where Python's lock is free; measured 15 %
-        # faster on two cores. What they answer does not depend on when they run.
+        # Two that spend their time inside OpenCV, where Python's lock is free. What they answer
+        # does not depend on when they run.
         finding_segments = beside.submit(find_segments, copy)
         measuring_subject = beside.submit(measure_subject, copy, models.face, surface)
         palette = measure_palette(copy)
