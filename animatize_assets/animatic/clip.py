@@ -26,8 +26,12 @@ from animatize_assets.movement.models import CameraPath
 from animatize_assets.rendering.threads import one_opencv_thread
 from animatize_assets.rendering.video_planes import reduced_rgb
 
-AHEAD = 2
-"""Frames drawn at the same time, and kept ready for the encoder: it must rarely wait."""
+DRAWING = 2
+"""Frames drawn at the same time."""
+
+AHEAD = 8
+"""Frames kept ready, or being drawn: x264 takes some at once (a group of B frames) and then none
+for a while, and neither side must wait for the other."""
 
 
 class FrameSource(Protocol):
@@ -72,7 +76,7 @@ def write_clip(
     duration_s = path.frame_count / path.fps
     small: list[NDArray[np.uint8]] = []
     try:
-        # The preview is encoded while x264 still works on what it has looked ahead to.
+        # The preview is encoded while x264 ends what it has looked ahead to and the MP4 is opened.
         with ThreadPoolExecutor(1, "preview") as beside:
             previews: list[Future[bytes]] = []
 
@@ -90,9 +94,9 @@ def write_clip(
                 fps=path.fps,
                 comment=text,
             )
+            facts = inspect_clip(mp4, every_frame=False)
+            _check(facts, renderer, path)
             preview.write_bytes(previews[0].result())
-        facts = inspect_clip(mp4, every_frame=False)
-        _check(facts, renderer, path)
     except OSError as error:
         _discard(mp4, preview)
         raise RenderingFailed(f"The preview could not be written: {error}") from error
@@ -109,7 +113,7 @@ def _drawn(
     times = frame_times(path)
     stride = max(1, round(path.fps / FRAMES_PER_S))
     size = preview_size(renderer.width, renderer.height)
-    with one_opencv_thread(), ThreadPoolExecutor(AHEAD, "frames") as drawing:
+    with one_opencv_thread(), ThreadPoolExecutor(DRAWING, "frames") as drawing:
         upcoming = iter(times)
         ahead = deque(drawing.submit(renderer.render_planes, t) for t in islice(upcoming, AHEAD))
         try:

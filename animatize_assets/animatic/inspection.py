@@ -30,13 +30,13 @@ def inspect_clip(mp4: Path, *, every_frame: bool = True) -> ClipFacts:
             stream = container.streams.video[0]
             stream.codec_context.thread_type = "AUTO"
             stream.codec_context.options = {"err_detect": "explode"}
-            if not every_frame:
-                stream.codec_context.skip_frame = "NONKEY"
             declared = stream.frames
             read = decoded = 0
             for packet in container.demux(stream):
                 read += bool(packet.size)
-                for frame in packet.decode():
+                # Packets between key frames would make the decoder's threads wait for each other.
+                wanted = every_frame or packet.is_keyframe or not packet.size
+                for frame in packet.decode() if wanted else ():
                     if frame.is_corrupt:
                         raise RenderingFailed(f"Frame {decoded} of {mp4.name} is damaged.")
                     decoded += 1

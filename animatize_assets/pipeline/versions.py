@@ -14,8 +14,8 @@ from animatize_assets.prompts.dialects import load_dialects
 from animatize_assets.scene.analysis import SCENE_VERSION
 
 SOURCE_VERSION = "1"
-PICTURE_VERSION = "1"
-CLIP_VERSION = "1"
+PICTURE_VERSION = "2"
+CLIP_VERSION = "2"
 """Raise one when the same inputs may give another result of that stage."""
 
 

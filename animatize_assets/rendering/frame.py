@@ -6,7 +6,7 @@ Belongs here: putting layers together to one frame. Does not belong here: where 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,11 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from animatize_assets.movement.models import CameraPath
+from animatize_assets.rendering.coverage import Span
 from animatize_assets.rendering.layers import Layer, cut_into_layers
 from animatize_assets.rendering.projection import Box, Projection
 from animatize_assets.rendering.scratch import Scratch
 from animatize_assets.rendering.texture import Texture, at_frame_resolution, make_texture
-from animatize_assets.rendering.video_planes import to_planes, to_video_colours
+from animatize_assets.rendering.video_planes import put_rows, to_video_colours
+from animatize_assets.rendering.view import View
+
+MIN_HIDDEN_PX = 128
+"""Narrower hidden parts are drawn: cutting a strip into pieces costs more."""
 
 
 class FrameRenderer:
@@ -58,14 +63,20 @@ class FrameRenderer:
 
     def render(self, t: float) -> NDArray[np.uint8]:
         """Return the frame at ``t`` in 0..1: uint8, height x width x RGB."""
-        return np.asarray(cv2.cvtColor(self._drawn(self._in_rgb, t), cv2.COLOR_RGBA2RGB), np.uint8)
+        frame = np.empty((self.height, self.width, 3), np.uint8)
+        for (top, bottom), drawn in self._strips(self._in_rgb, t):
+            cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB, dst=frame[top:bottom])
+        return frame
 
     def render_planes(self, t: float) -> NDArray[np.uint8]:
         """Return the frame at ``t`` as video: uint8, the 4:2:0 planes of BT.709 (``video_planes``).
 
         3/2 height x width: Y, and below it Cb and Cr at half the resolution.
         """
-        return to_planes(self._drawn(self._in_video_colours, t), self._scratch)
+        planes = np.empty((self.height * 3 // 2, self.width), np.uint8)
+        for (top, _), drawn in self._strips(self._in_video_colours, t):
+            put_rows(drawn, planes, top, self._scratch)
+        return planes
 
     @cached_property
     def _in_rgb(self) -> list[_Sheet]:
@@ -85,9 +96,10 @@ class FrameRenderer:
 
         def sheet(layer: Layer, box: Box) -> _Sheet:
             picture = converted(layer.picture)
-            return _Sheet(
-                layer.depth, make_texture(picture, layer.alpha, self._image_size, box), box
+            texture = make_texture(
+                picture, layer.alpha, self._image_size, box, self._projection.reach_px
             )
+            return _Sheet(layer.depth, texture, box)
 
         # Side by side: nothing can be drawn, and so nothing encoded, before they are made.
         with ThreadPoolExecutor(len(self._layers), "textures") as making:
@@ -98,21 +110,55 @@ class FrameRenderer:
             ]
             return [texture.result() for texture in made]
 
-    def _drawn(self, sheets: list[_Sheet], t: float) -> NDArray[np.uint8]:
-        """Return the frame with four channels; it is overwritten by this thread's next frame."""
-        whole = (0, 0, self.width, self.height)
-        far, *nearer = sheets
-        frame = self._draw(far, t, whole)
-        for sheet in nearer:
-            left, top, right, bottom = self._projection.window_of(t, sheet.box, sheet.depths)
-            if left < right and top < bottom:
-                over = self._draw(sheet, t, (left, top, right, bottom))
-                _lay_over(frame[top:bottom, left:right], over, self._scratch)
-        return frame
+    def _strips(self, sheets: list[_Sheet], t: float) -> Iterator[tuple[Span, NDArray[np.uint8]]]:
+        """Draw the frame at ``t`` strip by strip: ``(top, bottom)``, and its pixels x 4 channels.
 
-    def _draw(self, sheet: _Sheet, t: float, window: Box) -> NDArray[np.uint8]:
-        points = self._projection.points(t, sheet.depth, window)
-        return sheet.texture.draw(points, self._projection.cell_px, window, self._scratch)
+        A strip is overwritten by the next one of this thread.
+        """
+        views = list(self._views(sheets, t))
+        for rows in self._projection.strips:
+            shape = (rows[1] - rows[0], self.width, 4)
+            strip = self._scratch.take("strip", shape, np.uint8)
+            hidings = [view.hiding(rows) for view in views]
+            widths = [end - first for first, end in hidings]
+            hider = int(np.argmax(widths))
+            hidden = hidings[hider] if widths[hider] >= MIN_HIDDEN_PX else (0, 0)
+            for index, view in enumerate(views):
+                shown = view.showing(rows)
+                if index > hider or hidden == (0, 0):
+                    self._lay(view, rows, shown, strip, blended=index > 0)
+                    continue
+                self._lay(view, rows, (shown[0], min(shown[1], hidden[0])), strip, index > 0)
+                self._lay(view, rows, (max(shown[0], hidden[1]), shown[1]), strip, index > 0)
+                if index == hider:
+                    self._lay(view, rows, hidden, strip, blended=False)
+            yield rows, strip
+
+    def _views(self, sheets: list[_Sheet], t: float) -> Iterator[View]:
+        cell = self._projection.cell_px
+        for index, sheet in enumerate(sheets):
+            window = (0, 0, *self._projection.whole_cells)
+            if index:
+                window = self._projection.window_of(t, sheet.box, sheet.depths)
+            if window[0] < window[2] and window[1] < window[3]:
+                points = self._projection.points(t, sheet.depth, window)
+                yield View(sheet.texture, window, cell, points)
+
+    def _lay(
+        self, view: View, rows: Span, columns: Span, strip: NDArray[np.uint8], blended: bool
+    ) -> None:
+        """Draw a part of ``view`` into ``strip``, which shows ``rows`` of the frame."""
+        left, right = columns[0], min(columns[1], self.width)
+        top, bottom = max(rows[0], view.window[1]), min(rows[1], view.window[3])
+        if left >= right or top >= bottom:
+            return
+        under = strip[top - rows[0] : bottom - rows[0], left:right]
+        if not blended:
+            view.draw((left, top, right, bottom), under, self._scratch)
+            return
+        over = self._scratch.take("over", under.shape, np.uint8)
+        view.draw((left, top, right, bottom), over, self._scratch)
+        _lay_over(under, over, self._scratch)
 
 
 @dataclass(frozen=True)
@@ -134,8 +180,7 @@ def _lay_over(under: NDArray[np.uint8], over: NDArray[np.uint8], scratch: Scratc
     through = scratch.take("through", over.shape[:2], np.uint8)
     cv2.bitwise_not(cv2.extractChannel(over, 3, dst=through), dst=through)
     four = cv2.merge([through] * 4, dst=scratch.take("four", over.shape, np.uint8))
-    cv2.add(cv2.multiply(under, four, dst=four, scale=1 / 255), over, dst=four)
-    under[:] = four
+    cv2.add(cv2.multiply(under, four, dst=four, scale=1 / 255), over, dst=under)
 
 
 def _occupied(alpha: NDArray[np.uint8], image_size: tuple[int, int]) -> Box:

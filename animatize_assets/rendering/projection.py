@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from math import ceil, cos, floor, hypot, radians, sin
 
 import cv2
@@ -33,6 +34,10 @@ LARGE_CELL_PX = 16
 Frames with a side of more than :data:`LARGE_FRAME_PX` get the larger cells."""
 
 LARGE_FRAME_PX = 1000
+
+STRIP_PX = 256
+"""Rows of a frame that are drawn at a time: what a strip needs stays in the processor's cache,
+where a whole frame's maps and layers (50 MB at 1080p) would be written to memory and read back."""
 
 ITERATIONS = 8
 """With steps that at least halve (``layers.MAX_SHEAR``), 1/256 of the first error is left."""
@@ -74,8 +79,8 @@ class Projection:
         """Return the image points ``(x, y)``, px, that a part of the frame shows at time ``t``.
 
         ``depth``: of the surface at each point of the image, rows x columns of any size.
-        ``window``: the part of the frame. The result is a grid of nodes, to be made a map of pixels
-        by :func:`refined`. Edges of pixels are at whole numbers.
+        ``window``: the part of the frame, whole cells. The result is a grid of nodes, to be made a
+        map of pixels by ``view``. Edges of pixels are at whole numbers.
         """
         keyframe = sample(self.path, t)
         rays = self._rays(keyframe, window)
@@ -97,8 +102,9 @@ class Projection:
     def window_of(self, t: float, box: Box, depths: tuple[float, float]) -> Box:
         """Return the part of the frame in which ``box`` of the image, px, can be seen at ``t``.
 
-        ``depths``: between which its depth lies. Left is not less than right, or top than bottom,
-        when it cannot be seen.
+        ``depths``: between which its depth lies. The part has whole cells, so its right and bottom
+        may lie up to a cell beyond the frame. Left is not less than right, or top than bottom, when
+        it cannot be seen.
         """
         keyframe = sample(self.path, t)
         angle, step = radians(keyframe.roll), self._step(keyframe)
@@ -109,18 +115,34 @@ class Projection:
             for x, y in ((x, y) for x in box[::2] for y in box[1::2]):
                 xs.append(scale * (cos(angle) * (x - cx) + sin(angle) * (y - cy)))
                 ys.append(scale * (cos(angle) * (y - cy) - sin(angle) * (x - cx)))
-        half_w, half_h = self.width / 2, self.height / 2
+        half_w, half_h, cell = self.width / 2, self.height / 2, self.cell_px
         return (
-            max(0, floor(min(xs) + half_w)),
-            max(0, floor(min(ys) + half_h)),
-            min(self.width, ceil(max(xs) + half_w)),
-            min(self.height, ceil(max(ys) + half_h)),
+            max(0, floor((min(xs) + half_w) / cell)) * cell,
+            max(0, floor((min(ys) + half_h) / cell)) * cell,
+            ceil(min(self.width, max(xs) + half_w) / cell) * cell,
+            ceil(min(self.height, max(ys) + half_h) / cell) * cell,
         )
 
     @property
     def cell_px(self) -> int:
         """Side of a cell of the grid, px of the frame."""
         return LARGE_CELL_PX if max(self.width, self.height) > LARGE_FRAME_PX else CELL_PX
+
+    @property
+    def whole_cells(self) -> tuple[int, int]:
+        """Width and height, px, of the cells that cover the frame."""
+        cell = self.cell_px
+        return -(-self.width // cell) * cell, -(-self.height // cell) * cell
+
+    @cached_property
+    def strips(self) -> list[tuple[int, int]]:
+        """Rows of the frame, ``(top, bottom)``, to be drawn at a time.
+
+        They begin at grid nodes, between which a plane is cheapest to refine; their number is even.
+        """
+        cell = self.cell_px
+        ends = [*range(STRIP_PX - cell // 2, self.height, STRIP_PX), self.height]
+        return list(pairwise([0, *ends]))
 
     @cached_property
     def drift_px(self) -> float:
@@ -137,6 +159,15 @@ class Projection:
         """Smallest and largest number of image pixels per frame pixel, at depth 0."""
         steps = [self._step(keyframe) for keyframe in self._sampled]
         return min(steps), max(steps)
+
+    @property
+    def reach_px(self) -> float:
+        """How far apart, image px along each axis, a grid node and a pixel nearest to it can look.
+
+        Half a cell both ways, each stretched at most twice, as depth moves points at most half as
+        far apart as they are (``layers.MAX_SHEAR``), and turned by a roll.
+        """
+        return 2 * self.cell_px * self.steps[1]
 
     @cached_property
     def extent(self) -> Box:
@@ -196,14 +227,3 @@ class Projection:
         x = rays[0] * shrunk + d * np.float32(near[0] - far[0]) + np.float32(far[0])
         y = rays[1] * shrunk + d * np.float32(near[1] - far[1]) + np.float32(far[1])
         return x, y
-
-
-def refined(nodes: Plane, cell_px: int, window: Box, out: Plane) -> Plane:
-    """Return grid ``nodes`` of ``window`` as a plane of its pixels, rows x columns.
-
-    ``out``: memory for ``cell_px`` times as many rows and columns; the result is a part of it.
-    """
-    left, top, right, bottom = window
-    full = cv2.resize(nodes, out.shape[1::-1], dst=out, interpolation=cv2.INTER_LINEAR)
-    inner = full[cell_px : cell_px + bottom - top, cell_px : cell_px + right - left]
-    return np.asarray(inner, np.float32)

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from animatize_assets.rendering.projection import Box, Plane, refined
-from animatize_assets.rendering.scratch import Scratch
+from animatize_assets.rendering.coverage import Coverage, measure_coverage
+from animatize_assets.rendering.projection import Box, Plane
 
 Pixels = NDArray[np.uint8]
 
@@ -43,34 +43,31 @@ class Texture:
     """
 
     pixels: Pixels
-    opaque: bool
     left: float
     top: float
     columns_per_px: float
     rows_per_px: float
     interpolation: int
+    coverage: Coverage | None
+    """None when all of it is opaque."""
 
-    def draw(
-        self, points: tuple[Plane, Plane], cell_px: int, window: Box, scratch: Scratch
-    ) -> Pixels:
-        """Return what ``window`` of the frame shows: uint8, rows x columns x 4, in ``scratch``.
+    def coordinates(self, points: tuple[Plane, Plane]) -> tuple[Plane, Plane]:
+        """Return image points, px, as columns and rows of this texture."""
+        return (
+            (points[0] - np.float32(self.left)) * np.float32(self.columns_per_px),
+            (points[1] - np.float32(self.top)) * np.float32(self.rows_per_px),
+        )
 
-        ``points``: as returned by ``Projection.points`` for that window, ``cell_px`` apart.
-        """
-        shape = (points[0].shape[0] * cell_px, points[0].shape[1] * cell_px)
-        x = (points[0] - np.float32(self.left)) * np.float32(self.columns_per_px)
-        y = (points[1] - np.float32(self.top)) * np.float32(self.rows_per_px)
-        left, top, right, bottom = window
-        name = "whole" if self.opaque else "part"
-        drawn = cv2.remap(
+    def draw(self, columns: Plane, rows: Plane, into: Pixels) -> None:
+        """Fill ``into`` (uint8, height x width x 4) with what is at ``columns`` and ``rows``."""
+        cv2.remap(
             self.pixels,
-            refined(x, cell_px, window, scratch.take("x", shape, np.float32)),
-            refined(y, cell_px, window, scratch.take("y", shape, np.float32)),
+            columns,
+            rows,
             self.interpolation,
-            dst=scratch.take(name, (bottom - top, right - left, 4), np.uint8),
+            dst=into,
             borderMode=cv2.BORDER_REPLICATE,
         )
-        return np.asarray(drawn, np.uint8)
 
 
 def at_frame_resolution(pixels: Pixels, step: float) -> Pixels:
@@ -87,11 +84,14 @@ def at_frame_resolution(pixels: Pixels, step: float) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=how), np.uint8)
 
 
-def make_texture(picture: Pixels, alpha: Pixels, image_size: tuple[int, int], box: Box) -> Texture:
+def make_texture(
+    picture: Pixels, alpha: Pixels, image_size: tuple[int, int], box: Box, reach_px: float
+) -> Texture:
     """Return the texture of the part ``box`` (image px) of a layer.
 
     ``picture``: uint8, rows x columns x 3 in any colours, of the whole image of ``image_size``
-    (width, height), at any size. ``alpha``: uint8, rows x columns.
+    (width, height), at any size. ``alpha``: uint8, rows x columns. ``reach_px``: how far apart, in
+    image pixels, a grid node and a pixel nearest to it can look.
     """
     rows, columns = picture.shape[:2]
     across, down = columns / image_size[0], rows / image_size[1]
@@ -107,7 +107,7 @@ def make_texture(picture: Pixels, alpha: Pixels, image_size: tuple[int, int], bo
     density = 2 if doubles else 1
     return Texture(
         pixels=_doubled(four) if doubles else four,
-        opaque=opaque,
+        coverage=None if opaque else measure_coverage(shown, density, reach_px * max(across, down)),
         left=(left + 0.5) / across,
         top=(top + 0.5) / down,
         columns_per_px=density * across,

@@ -36,22 +36,35 @@ def to_video_colours(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.asarray(cv2.transform(rgb, _TO_VIDEO), np.uint8)
 
 
-def to_planes(video: NDArray[np.uint8], scratch: Scratch | None = None) -> NDArray[np.uint8]:
+def to_planes(video: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the planes of Y, Cb, Cr pixels, one below the other, as 4:2:0.
 
     ``video``: uint8, rows x columns x (Y, Cb, Cr, ...), both even. The result has 3/2 of the rows;
     each chroma sample is the mean of four pixels, so it sits in their middle.
     """
-    rows, columns, channels = video.shape
+    rows, columns = video.shape[:2]
     planes = np.empty((rows * 3 // 2, columns), np.uint8)
-    cv2.extractChannel(video, 0, dst=planes[:rows])
-    shape = (rows // 2, columns // 2, channels)
-    halved = (scratch or Scratch()).take("halved", shape, np.uint8)
-    cv2.resize(video, shape[1::-1], dst=halved, interpolation=cv2.INTER_AREA)
-    chroma = planes[rows:].reshape(2, rows // 2, columns // 2)
-    cv2.extractChannel(halved, 1, dst=chroma[0])
-    cv2.extractChannel(halved, 2, dst=chroma[1])
+    put_rows(video, planes, 0, Scratch())
     return planes
+
+
+def put_rows(
+    video: NDArray[np.uint8], planes: NDArray[np.uint8], top: int, scratch: Scratch
+) -> None:
+    """Put some rows of a picture, from ``top`` on, into its ``planes``: see :func:`to_planes`.
+
+    ``top`` and the number of rows are even.
+    """
+    rows, columns, channels = video.shape
+    height = planes.shape[0] * 2 // 3
+    cv2.extractChannel(video, 0, dst=planes[top : top + rows])
+    shape = (rows // 2, columns // 2, channels)
+    halved = scratch.take("halved", shape, np.uint8)
+    cv2.resize(video, shape[1::-1], dst=halved, interpolation=cv2.INTER_AREA)
+    chroma = planes[height:].reshape(2, height // 2, columns // 2)
+    for channel in (1, 2):
+        part = chroma[channel - 1, top // 2 : (top + rows) // 2]
+        cv2.extractChannel(halved, channel, dst=part)
 
 
 def reduced_rgb(planes: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from animatize_assets.errors import ImpossibleCameraPath
-from animatize_assets.movement.models import CameraPath
+from animatize_assets.movement.models import CameraPath, Keyframe
+from animatize_assets.rendering import frame
 from animatize_assets.rendering.frame import FrameRenderer
 from animatize_assets.rendering.video_planes import to_planes, to_video_colours
 from animatize_assets_tests.rendering.scenes import (
@@ -288,3 +289,36 @@ def test_a_wall_is_not_cut_at_its_windows() -> None:
     windowed = FrameRenderer(image, depth, path, *FRAME).render(1)
     even = FrameRenderer(image, even_depth(0.8), path, *FRAME).render(1)
     assert np.abs(windowed.astype(int) - even).mean() < 1
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (642, 362)])
+@pytest.mark.parametrize("roll", [0.0, 4.0])
+def test_hidden_parts_left_out_change_no_pixel(
+    size: tuple[int, int], roll: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies behind something opaque is not drawn: the frame is the same as if it were."""
+    random = np.random.default_rng(5)
+    noise = random.integers(0, 256, (90, 160, 3), np.uint8)
+    pixels = np.asarray(cv2.resize(noise, (1280, 720), interpolation=cv2.INTER_CUBIC), np.uint8)
+    depth = np.full((180, 320), 0.1, np.float32)
+    cv2.rectangle(depth, (60, 30), (250, 179), 0.9, cv2.FILLED)
+    path = CameraPath(
+        move="truck",
+        direction="right",
+        duration_s=1,
+        fps=24,
+        aspect_ratio=16 / 9,
+        easing="linear",
+        parallax=0.6,
+        keyframes=(
+            Keyframe(t=0, zoom=1.3, pan=-0.03),
+            Keyframe(t=1, zoom=1.3, pan=0.03, roll=roll, dolly=0.05),
+        ),
+    )
+    drawn = [FrameRenderer(pixels, depth, path, *size).render(t) for t in (0.0, 0.6, 1.0)]
+    assert size[0] / 2 > frame.MIN_HIDDEN_PX
+    monkeypatch.setattr(frame, "MIN_HIDDEN_PX", 10**6)
+    whole = [FrameRenderer(pixels, depth, path, *size).render(t) for t in (0.0, 0.6, 1.0)]
+    for one, other in zip(drawn, whole, strict=True):
+        # Coordinates of another window differ in their last bits.
+        assert int(np.abs(one.astype(int) - other).max()) <= 2
