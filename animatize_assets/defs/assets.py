@@ -19,7 +19,8 @@ from pydantic import Field
 from animatize_assets.defs.checks import CHECK_SPECS, Ledger
 from animatize_assets.defs.metadata import materialization_metadata, version_tags
 from animatize_assets.defs.partitions import images
-from animatize_assets.defs.resources import WorkshopResource
+from animatize_assets.defs.resources import SceneModelFiles, WorkshopResource
+from animatize_assets.pipeline.model_files import digest_of_model_files
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import NEEDS, STAGES, StageOutcome, run_stages
 from animatize_assets.pipeline.versions import code_versions
@@ -88,12 +89,24 @@ def asset_specs(versions: Mapping[str, str]) -> list[dg.AssetSpec]:
     ]
 
 
-def build_image_pipeline(versions: Mapping[str, str] | None = None) -> dg.AssetsDefinition:
-    """Make the step; ``versions`` are the code versions, by default those of the code."""
+def build_image_pipeline(
+    versions: Mapping[str, str] | None = None, scene_models: SceneModelFiles | None = None
+) -> dg.AssetsDefinition:
+    """Make the step.
+
+    ``versions``: the code versions; by default those of the code with ``scene_models``, by
+    default those that the settings name at this moment.
+
+    Raises:
+        InvalidSetting: a variable of the environment is outside its range.
+    """
+    if versions is None:
+        files = (scene_models or SceneModelFiles()).files()
+        versions = code_versions(scene_models_digest=digest_of_model_files(*files))
 
     @dg.multi_asset(
         name="image_pipeline",
-        specs=asset_specs(versions or code_versions()),
+        specs=asset_specs(versions),
         check_specs=CHECK_SPECS,
         partitions_def=images,
         backfill_policy=dg.BackfillPolicy.single_run(),

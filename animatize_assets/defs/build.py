@@ -31,7 +31,7 @@ def build_definitions(
     resources = default_resources(resource_overrides)
     resources.setdefault(IMAGE_RECORDS, ImageRecordIOManager(stores=resources["stores"]))
     return dg.Definitions(
-        assets=[build_image_pipeline(code_versions)],
+        assets=[build_image_pipeline(code_versions, resources["scene_models"])],
         jobs=default_jobs,
         sensors=build_sensors(sensor_interval_s),
         resources=resources,

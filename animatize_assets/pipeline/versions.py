@@ -1,8 +1,10 @@
 """The code version of every stage: what a person changed makes exactly its results stale.
 
-A stage's version names the version of the code behind it and, where rules or templates decide,
-the content of those files. Belongs here: putting the rooms' versions together. Does not belong
-here: what else determines a result (``stages``: inputs and request).
+A stage's version names the version of the code behind it and, where rules, templates or models
+that a person adds decide, the content of those files.
+
+Belongs here: putting the rooms' versions together. Does not belong here: what else determines a
+result (``stages``: inputs and request).
 """
 
 from __future__ import annotations
@@ -20,14 +22,22 @@ CLIP_VERSION = "2"
 
 
 def code_versions(
-    *, rules_version: str | None = None, dialects_version: str | None = None
+    *,
+    rules_version: str | None = None,
+    dialects_version: str | None = None,
+    scene_models_digest: str = "",
 ) -> dict[str, str]:
-    """Stage -> code version; by default with the rules and dialects that ship with the code."""
+    """Stage -> code version; by default with the rules and dialects that ship with the code.
+
+    ``scene_models_digest``: the optional models that measure the scene, as
+    ``model_files.digest_of_model_files`` names them; empty without any.
+    """
     rules = rules_version or packaged_rules_version()
     dialects = dialects_version or load_dialects().version
+    models = f"; models {scene_models_digest}" if scene_models_digest else ""
     return {
         "source_image": SOURCE_VERSION,
-        "scene_analysis": SCENE_VERSION,
+        "scene_analysis": f"{SCENE_VERSION}{models}",
         "movement_prediction": f"{MOVEMENT_VERSION}; rules {rules}",
         "motion_prompt": f"templates {TEMPLATE_VERSION}; dialects {dialects}",
         "generated_picture": PICTURE_VERSION,

@@ -6,7 +6,6 @@ here: environment variables (``settings``), Dagster's resources (``defs``).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -20,6 +19,7 @@ from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.movement.rules import RuleBook, load_rules
 from animatize_assets.pipeline.making import default_stages
+from animatize_assets.pipeline.model_files import digest_of_model_files
 from animatize_assets.pipeline.stages import Stage
 from animatize_assets.pipeline.versions import code_versions
 from animatize_assets.prompts.dialects import Dialects, load_dialects
@@ -48,9 +48,11 @@ class Workshop:
 
     @cached_property
     def code_versions(self) -> Mapping[str, str]:
-        """Stage -> version of its code, with these rules and dialects."""
+        """Stage -> version of its code, with these rules, dialects and models."""
         return code_versions(
-            rules_version=self.rules.version, dialects_version=self.dialects.version
+            rules_version=self.rules.version,
+            dialects_version=self.dialects.version,
+            scene_models_digest=self.scene_models_digest,
         )
 
 
@@ -91,19 +93,5 @@ def open_workshop(
         dialects=load_dialects(),
         providers=providers,
         scene_models=load_scene_models(depth_model, face_model),
-        scene_models_digest=_digest_of_files(depth_model, face_model),
+        scene_models_digest=digest_of_model_files(depth_model, face_model),
     )
-
-
-def _digest_of_files(*paths: Path | None) -> str:
-    """SHA-256 of each file, joined; a missing place stays empty."""
-    if not any(paths):
-        return ""
-    digests = []
-    for path in paths:
-        if path is None:
-            digests.append("-")
-            continue
-        with path.open("rb") as file:
-            digests.append(hashlib.file_digest(file, "sha256").hexdigest())
-    return ",".join(digests)

@@ -14,6 +14,7 @@ from animatize_assets.pipeline.stages import STAGES
 from animatize_assets.pipeline.versions import code_versions
 from animatize_assets_tests.defs.runs import cheap_definitions, register, run
 from animatize_assets_tests.pipeline.cheap import made
+from animatize_assets_tests.scene.test_optional_models import brightness_network
 
 
 def stale(
@@ -90,3 +91,30 @@ def test_a_new_result_makes_what_was_built_on_the_old_one_stale(
     )
     assert only_prompt.success
     assert stale(instance, definitions, keys) == {("generated_picture", keys[0]): {DATA}}
+
+
+def test_another_depth_model_shows_on_the_scene_analysis_alone(
+    instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = register(instance, data_dir, 3)
+    assert run(instance, keys[:2]).success
+    model = data_dir / "depth.onnx"
+    monkeypatch.setenv("ANIMATIZE_DEPTH_MODEL", str(model))
+
+    def shown(key: str) -> dict[tuple[str, str], set[StaleCauseCategory]]:
+        return {("scene_analysis", key): {CODE}}
+
+    # Named, but not there: the code location loads all the same, and its runs say what is wrong.
+    without_file = cheap_definitions()
+    assert stale(instance, without_file, keys[:1]) == shown(keys[0])
+    assert not run(instance, keys[:1], definitions=without_file).success
+
+    brightness_network(model)
+    with_model = cheap_definitions()
+    assert run(instance, keys[2:], definitions=with_model).success
+    assert stale(instance, with_model, keys) == shown(keys[0]) | shown(keys[1])
+
+    brightness_network(model, side=32)  # another model under the same name
+    assert stale(instance, cheap_definitions(), keys[2:]) == shown(keys[2])
+    monkeypatch.delenv("ANIMATIZE_DEPTH_MODEL")
+    assert stale(instance, cheap_definitions(), keys) == shown(keys[2])
