@@ -11,7 +11,7 @@
     ├── RenderingFailed     frames or a clip that could not be made or checked
     ├── StorageFailed       an artefact that could not be stored or read back
     ├── NotConfigured       something asked for that needs a key, a file or an extra dependency
-    ├── ProviderError       a picture provider that did not deliver (``retryable``, ``reason``)
+    ├── ProviderError       a provider that did not deliver (``kind``: :data:`FAILURE_KINDS`)
     ├── BudgetExceeded      work that would cost more than is allowed
     └── OrchestrationFailed a Dagster run that could not be started, watched or finished
 
@@ -108,19 +108,66 @@ class NotConfigured(AnimatizeError):
     code = "not_configured"
 
 
-class ProviderError(AnimatizeError):
-    """A picture provider did not deliver.
+FAILURE_KINDS: dict[str, str] = {
+    "transient": "the provider, or the way to it, is disturbed for a moment",
+    "rate_limited": "too many requests in too short a time",
+    "quota": "the account's credit or spending limit is used up",
+    "refused_content": "the provider will not make this picture",
+    "invalid_request": "the request can never succeed as it is, or names a retired model",
+    "not_configured": "the key is missing, wrong or not allowed to do this",
+    "ambiguous": "a paid request was sent and its answer was lost",
+    "bad_output": "an answer came that is no usable picture or text",
+    "rendering": "the local renderer could not draw it",
+}
+"""The kinds of :class:`ProviderError`; ``generation.failures`` says what follows from each."""
 
-    ``reason`` is a stable word of the failure taxonomy; ``retryable`` says whether asking the
-    same provider again can help.
+
+class ProviderError(AnimatizeError):
+    """A provider did not deliver.
+
+    ``kind``: one of :data:`FAILURE_KINDS`. ``retry_after_s``: how long the provider asked to wait.
+    ``remote_id``: the provider's own id of the work, when it is known. ``billed_usd``: what the
+    failed call cost; None when that is not known, 0.0 when it cost nothing.
     """
 
     code = "provider_error"
 
-    def __init__(self, message: str, *, reason: str, retryable: bool) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: str,
+        retry_after_s: float | None = None,
+        remote_id: str | None = None,
+        billed_usd: float | None = 0.0,
+    ) -> None:
+        if kind not in FAILURE_KINDS:
+            raise ValueError(f"'{kind}' is not a kind in FAILURE_KINDS; add it there first.")
         super().__init__(message)
-        self.reason = reason
-        self.retryable = retryable
+        self.kind = kind
+        self.retry_after_s = retry_after_s
+        self.remote_id = remote_id
+        self.billed_usd = billed_usd
+
+    def __reduce__(self) -> tuple[object, ...]:
+        state = (self.message, self.kind, self.retry_after_s, self.remote_id, self.billed_usd)
+        return (_rebuild_provider_error, state)
+
+
+def _rebuild_provider_error(
+    message: str,
+    kind: str,
+    retry_after_s: float | None,
+    remote_id: str | None,
+    billed_usd: float | None,
+) -> ProviderError:
+    return ProviderError(
+        message,
+        kind=kind,
+        retry_after_s=retry_after_s,
+        remote_id=remote_id,
+        billed_usd=billed_usd,
+    )
 
 
 class BudgetExceeded(AnimatizeError):

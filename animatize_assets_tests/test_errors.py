@@ -81,7 +81,10 @@ def test_errors_survive_the_way_to_another_process() -> None:
     assert (type(plain), plain.message) == (errors.StorageFailed, "The disk is full.")
 
 
-def test_a_provider_says_whether_asking_again_can_help() -> None:
-    error = ProviderError("It is busy.", reason="rate_limited", retryable=True)
-    assert (error.message, error.reason, error.retryable) == ("It is busy.", "rate_limited", True)
-    assert str(error) == "It is busy."
+def test_a_provider_says_what_kind_of_failure_it_is() -> None:
+    error = ProviderError("It is busy.", kind="rate_limited", retry_after_s=2.5, remote_id="a1")
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.kind, again.retry_after_s, again.remote_id) == ("rate_limited", 2.5, "a1")
+    assert (str(again), again.billed_usd) == ("It is busy.", 0.0)
+    with pytest.raises(ValueError, match="FAILURE_KINDS"):
+        ProviderError("It is odd.", kind="odd")

@@ -13,7 +13,9 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -61,3 +63,148 @@ image_aliases = Table(
     UniqueConstraint("image_id", "name"),
     sqlite_autoincrement=True,
 )
+
+generation_requests = Table(
+    "generation_requests",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("requested_at", DateTime(timezone=True), nullable=False),
+    Column("image_key", String(64), nullable=False),
+    Column("run_id", String(64)),
+    Column("target", String(32), nullable=False),
+    Column("style", String(32), nullable=False),
+    Column("provider", String(32), nullable=False),
+    Column("model", String(96), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("movement", String(32), nullable=False),
+    Column("outcome", String(16), nullable=False),  # made, exact, canonical, similar, failed
+    Column("made_by", String(32)),
+    Column("cost_nanousd", BigInteger),
+    Column("result_key", String(64)),
+    Index(None, "requested_at"),
+    sqlite_autoincrement=True,
+)
+"""Every request for a picture, those answered from a cache included."""
+
+generation_calls = Table(
+    "generation_calls",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("call_id", String(36), nullable=False, unique=True),
+    Column("purpose", String(16), nullable=False),  # picture, expansion, batch
+    Column("provider", String(32), nullable=False),
+    Column("model", String(96), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("image_key", String(64)),
+    Column("run_id", String(64)),
+    Column("state", String(16), nullable=False),  # open, settled, failed, written_off
+    Column("expected_nanousd", BigInteger),
+    Column("cost_nanousd", BigInteger),
+    Column("remote_id", String(256)),
+    Column("resume", String),
+    Column("failure", String(24)),
+    Column("usage", String),
+    Column("opened_at", DateTime(timezone=True), nullable=False),
+    Column("closed_at", DateTime(timezone=True)),
+    Index(None, "state"),
+    Index(None, "opened_at"),
+    Index(None, "run_id"),
+    Index(None, "fingerprint"),
+    sqlite_autoincrement=True,
+)
+"""The ledger: one row before each call that may cost money, its outcome after it.
+
+Money is in billionths of a dollar, as whole numbers: sums are exact. An open row of a process that
+is no more is possible spend.
+"""
+
+expansion_batches = Table(
+    "expansion_batches",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("batch_key", String(36), nullable=False, unique=True),
+    Column("model", String(96), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("input_file_id", String(128)),
+    Column("remote_id", String(128)),
+    Column("output_file_id", String(128)),
+    Column("error_file_id", String(128)),
+    Column("error", String),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("submitted_at", DateTime(timezone=True)),
+    Column("checked_at", DateTime(timezone=True)),
+    Column("finished_at", DateTime(timezone=True)),
+    Index(None, "state"),
+    Index(None, "remote_id"),
+    sqlite_autoincrement=True,
+)
+"""Batches of prompt expansions, from written to finished."""
+
+expansion_lines = Table(
+    "expansion_lines",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("custom_id", String(64), nullable=False, unique=True),
+    Column("batch_id", ForeignKey("expansion_batches.id", ondelete="CASCADE")),
+    Column("image_key", String(64), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("model", String(96), nullable=False),
+    Column("body", String, nullable=False),
+    Column("state", String(16), nullable=False),  # waiting, submitted, done, failed
+    Column("submissions", Integer, nullable=False),
+    Column("result", String),
+    Column("failure", String),
+    Column("cost_nanousd", BigInteger),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
+    Index(None, "state"),
+    Index(None, "fingerprint"),
+    sqlite_autoincrement=True,
+)
+"""Single expansions of the batches; a line outlives the batch that failed it."""
+
+stored_results = Table(
+    "stored_results",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("result_key", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),  # picture, expansion
+    Column("image_key", String(64)),
+    Column("structured_key", String(64), nullable=False),
+    Column("canonical_key", String(64), nullable=False),
+    Column("text", String, nullable=False),
+    Column("vector", LargeBinary),
+    Column("sha256", String(64), nullable=False),
+    Column("byte_count", BigInteger, nullable=False),
+    Column("record", String, nullable=False),
+    Column("stored_at", DateTime(timezone=True), nullable=False),
+    Column("used_at", DateTime(timezone=True), nullable=False),
+    Column("uses", Integer, nullable=False),
+    Index(None, "structured_key", "canonical_key"),
+    Index(None, "used_at"),
+    sqlite_autoincrement=True,
+)
+"""Index of the result store: what is kept in it, and under which meaning."""
+
+provider_health = Table(
+    "provider_health",
+    metadata,
+    Column("provider", String(32), primary_key=True),
+    Column("state", String(16), nullable=False),  # closed, open, half_open
+    Column("failures", Integer, nullable=False),
+    Column("reason", String(24)),
+    Column("opened_at", DateTime(timezone=True)),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+)
+"""Circuit breakers as last seen by any process."""
+
+refused_parameters = Table(
+    "refused_parameters",
+    metadata,
+    Column("provider", String(32), primary_key=True),
+    Column("model", String(96), primary_key=True),
+    Column("parameter", String(64), primary_key=True),
+    Column("refused_at", DateTime(timezone=True), nullable=False),
+)
+"""Parameters that a model turned down once, and is not sent again."""

@@ -6,6 +6,7 @@ it is the image itself, seen where the camera arrives, and it says so in the fil
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -14,7 +15,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from animatize_assets.errors import AnimatizeError, ProviderError
 from animatize_assets.generation.grade import apply_grade
-from animatize_assets.generation.models import MadePicture, PictureRequest
+from animatize_assets.generation.models import Call, MadePicture, PictureRequest
 from animatize_assets.rendering.frame import FrameRenderer
 
 COMPRESSION = 4
@@ -32,14 +33,24 @@ class LocalProvider:
     name: str = "local"
     model: str = "camera-path-render"
 
-    def make(self, request: PictureRequest) -> MadePicture:
-        """Make the picture. The same request gives the same bytes.
+    async def make(self, request: PictureRequest, call: Call) -> MadePicture:  # noqa: ARG002 - no network, no limit
+        """Make the picture, beside the event loop. The same request gives the same bytes.
 
         The seed is recorded; nothing here is random.
 
         Raises:
             ProviderError: the frame cannot be rendered; asking again does not help.
         """
+        return await asyncio.to_thread(self._rendered, request)
+
+    def expected_cost_usd(self, request: PictureRequest) -> float:  # noqa: ARG002 - always free
+        """Return what it really costs."""
+        return 0.0
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    def _rendered(self, request: PictureRequest) -> MadePicture:
         try:
             frame = FrameRenderer(
                 request.source, request.depth, request.camera_path, request.width, request.height
@@ -47,7 +58,7 @@ class LocalProvider:
             if request.grade:
                 frame = apply_grade(frame, request.prompt.grade)
         except AnimatizeError as error:
-            raise ProviderError(str(error), reason="rendering", retryable=False) from error
+            raise ProviderError(str(error), kind="rendering") from error
         label = PngInfo()
         label.add_text("Software", "animatize-assets")
         label.add_text("Source", f"provider={self.name}; model={self.model}")
@@ -63,4 +74,5 @@ class LocalProvider:
             model=self.model,
             seed=request.seed,
             cost_usd=0.0,
+            reproducible=True,
         )

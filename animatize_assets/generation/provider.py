@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from animatize_assets.generation.models import MadePicture, PictureRequest
+from animatize_assets.generation.models import Call, MadePicture, PictureRequest
 
 
 class PictureProvider(Protocol):
-    """Makes one picture per request. Safe to call again: the same request, the same work."""
+    """Makes one picture per request, in one attempt; asking again is the router's matter."""
 
     @property
     def name(self) -> str:
@@ -21,9 +21,16 @@ class PictureProvider(Protocol):
     def model(self) -> str:
         """The provider model that makes the pictures."""
 
-    def make(self, request: PictureRequest) -> MadePicture:
+    async def make(self, request: PictureRequest, call: Call) -> MadePicture:
         """Make the picture that ``request`` describes.
 
         Raises:
-            ProviderError: it was not delivered; the error says why and whether to ask again.
+            ProviderError: it was not delivered; its kind says what may follow.
+            NotConfigured: the provider cannot be used as it is set up.
         """
+
+    def expected_cost_usd(self, request: PictureRequest) -> float | None:
+        """Return what the call will cost at most; None when the price is not known."""
+
+    async def close(self) -> None:
+        """Let go of connections; the provider is not used afterwards."""

@@ -6,6 +6,7 @@ Does not belong here: the stages that only measure and describe (``making``), pi
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import io
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ from PIL import Image
 from animatize_assets.animatic.clip import write_clip
 from animatize_assets.animatic.models import ClipRecord
 from animatize_assets.errors import NotConfigured, StorageFailed
-from animatize_assets.generation.models import Attempt, PictureRecord, PictureRequest
+from animatize_assets.generation.models import Attempt, Call, PictureRecord, PictureRequest
 from animatize_assets.generation.provider import PictureProvider
 from animatize_assets.generation.verification import verify_picture
 from animatize_assets.images.artifacts import Draft
@@ -32,6 +33,9 @@ from animatize_assets.records import Record
 from animatize_assets.rendering.frame import FrameRenderer
 from animatize_assets.rendering.size import output_size
 from animatize_assets.scene.models import SceneAnalysis
+
+PICTURE_TIMEOUT_S = 600.0
+"""Image models were documented to take up to two minutes; a queue before them takes longer."""
 
 EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
 
@@ -106,13 +110,14 @@ def make_picture(work: Work, draft: Draft) -> PictureRecord:
     )
     started_at, started = datetime.now(UTC), perf_counter()
     with work.phases.phase("generate"):
-        made = provider.make(request)
+        made = asyncio.run(provider.make(request, Call(timeout_s=PICTURE_TIMEOUT_S)))
     attempt = Attempt(
         provider=made.provider,
         model=made.model,
         started_at=started_at,
         seconds=perf_counter() - started,
         outcome="made",
+        cost_usd=made.cost_usd,
     )
     with work.phases.phase("verify"):
         verify_picture(made, request)
@@ -132,6 +137,12 @@ def make_picture(work: Work, draft: Draft) -> PictureRecord:
         graded=work.request.grade,
         cost_usd=made.cost_usd,
         attempts=(attempt,),
+        asked_provider=work.request.provider,
+        asked_size=(width, height),
+        aspect_only=made.aspect_only,
+        notes=made.notes,
+        reproducible=made.reproducible,
+        usage=made.usage,
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import numpy as np
 
-from animatize_assets.generation.models import PictureRequest
+from animatize_assets.generation.models import Call, MadePicture, PictureRequest
+from animatize_assets.generation.provider import PictureProvider
 from animatize_assets.prompts.models import MotionPrompt
 from animatize_assets_tests.rendering.scenes import EVERY_MOVE, disc, textured
 
@@ -43,3 +45,10 @@ def picture_request(grade: dict[str, str | float] | None = None, **changes: Any)
         **changes,
     }
     return PictureRequest(**values)
+
+
+def made_by(
+    provider: PictureProvider, request: PictureRequest, *, timeout_s: float = 30.0
+) -> MadePicture:
+    """One attempt, in an event loop of its own."""
+    return asyncio.run(provider.make(request, Call(timeout_s=timeout_s)))

@@ -78,7 +78,7 @@ def cheap_stages(data_dir: Path, versions: Mapping[str, str] | None = None) -> d
         def make(work: Work, draft: Draft) -> Record:
             wishes = _wishes(data_dir)
             if wishes.get("fail", {}).get(work.image_key) == name:
-                raise ProviderError(f"{name} refused.", reason="refused", retryable=False)
+                raise ProviderError(f"{name} refused.", kind="refused_content")
             if wishes.get("crash", {}).get(work.image_key) == name:
                 raise ZeroDivisionError("nobody expected this")
             if wishes.get("kill_at") == [work.image_key, name]:
@@ -211,6 +211,8 @@ def _picture(work: Work, draft: Draft) -> Record:
                 outcome="made",
             ),
         ),
+        asked_provider=work.request.provider,
+        asked_size=(SIDE, SIDE),
     )
 
 

@@ -1,0 +1,1 @@
+"""Whether a picture that was made for one text may serve another."""
