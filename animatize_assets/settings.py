@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from animatize_assets.errors import InvalidSetting
 
 PREFIX = "ANIMATIZE_"
+SECRETS = ("_API_KEY", "_SECRET")
+"""Endings of the variables whose values are never shown."""
 
 
 class Settings(BaseSettings):
@@ -51,6 +53,99 @@ class Settings(BaseSettings):
         default=0, description="OpenCV threads per process; 0 lets OpenCV choose."
     )
 
+    openai_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("ANIMATIZE_OPENAI_API_KEY", "OPENAI_API_KEY"),
+        description="Key of OpenAI: pictures and prompt expansion.",
+    )
+    openai_base_url: str | None = Field(
+        default=None, description="Another address that speaks OpenAI's protocol."
+    )
+    openai_model: str | None = Field(
+        default=None, description="Picture model of OpenAI; default: the catalogue's."
+    )
+    flux_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("ANIMATIZE_FLUX_API_KEY", "BFL_API_KEY"),
+        description="Key of Black Forest Labs.",
+    )
+    flux_base_url: str | None = Field(
+        default=None, description="Another address of Black Forest Labs, such as its EU one."
+    )
+    flux_model: str | None = Field(
+        default=None, description="Model of Black Forest Labs; default: the catalogue's."
+    )
+    imagen_api_key: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("ANIMATIZE_IMAGEN_API_KEY", "GEMINI_API_KEY"),
+        description="Key of Google's Gemini API.",
+    )
+    imagen_base_url: str | None = Field(
+        default=None, description="Another address that speaks the Gemini API's protocol."
+    )
+    imagen_model: str | None = Field(
+        default=None, description="Picture model of Google; default: the catalogue's."
+    )
+    comfyui_url: str | None = Field(
+        default=None, description="Address of a ComfyUI server, such as http://127.0.0.1:8188."
+    )
+    comfyui_workflow: Path | None = Field(
+        default=None, description="Workflow in API format whose slots are filled in."
+    )
+    fallback: tuple[str, ...] = Field(
+        default=(),
+        description="Providers to ask after the one that was asked for, in order, as a JSON list.",
+    )
+    fallback_to_local: bool = Field(
+        default=True, description="Whether the local provider ends the list of fallbacks."
+    )
+    share_refused: bool = Field(
+        default=False,
+        description="Whether content that one provider refused may be sent to another one.",
+    )
+    max_attempts: Annotated[int, Field(ge=1, le=10)] = Field(
+        default=3, description="Calls to one provider for one picture at most."
+    )
+    picture_deadline_s: Annotated[float, Field(ge=1, le=86_400)] = Field(
+        default=900, description="Time for one picture, retries and fallbacks included, seconds."
+    )
+    budget_run_usd: Annotated[float, Field(ge=0, le=100_000)] | None = Field(
+        default=10, description="What one run may spend at most, US dollars."
+    )
+    budget_day_usd: Annotated[float, Field(ge=0, le=100_000)] | None = Field(
+        default=25, description="What one day (UTC) may cost at most, US dollars."
+    )
+    budget_provider_day_usd: dict[str, float] = Field(
+        default={}, description="What one provider may cost per day, as a JSON object."
+    )
+    expansion_model: str = Field(
+        default="gpt-6.1-sol", description="Text model that expands prompts for final work."
+    )
+    expansion_draft_model: str = Field(
+        default="gpt-6-luna", description="Cheaper text model for drafts and batches."
+    )
+    semantic_reuse: Literal["exact", "canonical", "similar"] = Field(
+        default="canonical", description="How alike two prompts must be to share a picture."
+    )
+    similarity: Annotated[float, Field(ge=0.5, le=1)] = Field(
+        default=0.95, description="Cosine from which texts count as similar."
+    )
+    sentence_model: Path | None = Field(
+        default=None, description="Folder of all-MiniLM-L6-v2's weights; needs the extra 'similar'."
+    )
+    shadow_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0, description="Share of reused pictures that is made again, to measure errors."
+    )
+    results_ttl_days: Annotated[float, Field(gt=0, le=3650)] = Field(
+        default=7, description="Days that an unused result is kept."
+    )
+    results_max_gb: Annotated[float, Field(gt=0, le=100_000)] = Field(
+        default=10, description="Size of the result store, gigabytes (10^9 bytes)."
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None, description="Signing secret of OpenAI's webhooks."
+    )
+
     @classmethod
     def read(cls) -> Self:
         """Read the environment.
@@ -63,9 +158,10 @@ class Settings(BaseSettings):
             settings = cls()
         except ValidationError as error:
             first = error.errors()[0]
-            name = PREFIX + str(first["loc"][0]).upper()
-            given = os.environ.get(name)
+            name = PREFIX + str(first["loc"][0]).upper().removeprefix(PREFIX)
+            # A secret is never repeated, nor is what pydantic says of it.
+            shown = name if name.endswith(SECRETS) else f"{name}={os.environ.get(name)!r}"
             raise InvalidSetting(
-                f"{name}={given!r} is not usable: {first['msg']}. See docs/settings.md."
-            ) from error
+                f"{shown} is not usable: {first['msg']}. See docs/settings.md."
+            ) from None
         return settings.model_copy(update={"data_dir": settings.data_dir.expanduser().absolute()})
