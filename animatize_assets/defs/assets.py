@@ -16,13 +16,14 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 from pydantic import Field
 
-from animatize_assets.defs.checks import CHECK_SPECS, Ledger
+from animatize_assets.defs.checks import CHECK_SPECS, Verdicts
 from animatize_assets.defs.metadata import materialization_metadata, version_tags
 from animatize_assets.defs.partitions import images
 from animatize_assets.defs.resources import SceneModelFiles, WorkshopResource
 from animatize_assets.pipeline.model_files import digest_of_model_files
 from animatize_assets.pipeline.request import PipelineRequest
-from animatize_assets.pipeline.stages import NEEDS, STAGES, StageOutcome, run_stages
+from animatize_assets.pipeline.side_by_side import run_images
+from animatize_assets.pipeline.stages import NEEDS, STAGES, StageOutcome
 from animatize_assets.pipeline.versions import code_versions
 from animatize_assets.pipeline.workshop import Workshop
 
@@ -118,18 +119,17 @@ def build_image_pipeline(
         request = config.request()
         bench = workshop.open()
         selected = [key.to_user_string() for key in context.selected_asset_keys]
-        ledger = Ledger(bench.artifacts, request)
+        verdicts = Verdicts(bench.artifacts, request)
         failed: dict[str, dict[str, str]] = {}
-        for image_key in context.partition_keys:
-            pointers = _Pointers(context.instance, image_key)
-            for outcome in run_stages(bench, image_key, request, selected):
-                ledger.note(outcome)
-                if outcome.is_complete:
-                    context.log_event(_materialization(bench, outcome, pointers))
-                elif outcome.status == "failed":
-                    failed.setdefault(image_key, _why(outcome))
-                    _report(context, outcome)
-        yield from ledger.results(context.selected_asset_check_keys)
+        pointers = _Pointers(context.instance)
+        for outcome in run_images(bench, context.partition_keys, request, selected):
+            verdicts.note(outcome)
+            if outcome.is_complete:
+                context.log_event(_materialization(bench, outcome, pointers))
+            elif outcome.status == "failed":
+                failed.setdefault(outcome.image_key, _why(outcome))
+                _report(context, outcome)
+        yield from verdicts.results(context.selected_asset_check_keys)
         if failed:
             raise dg.Failure(
                 description=_summary(failed, len(context.partition_keys)),
@@ -141,28 +141,28 @@ def build_image_pipeline(
 
 
 class _Pointers:
-    """Storage ids of the inputs' materializations of one image, asked for when needed.
+    """Storage ids of the inputs' materializations, asked for when needed.
 
     Dagster finds out with them whether an input changed since.
     """
 
-    def __init__(self, instance: dg.DagsterInstance, image_key: str) -> None:
+    def __init__(self, instance: dg.DagsterInstance) -> None:
         self._instance = instance
-        self._image_key = image_key
-        self._known: dict[str, int] = {}
+        self._known: dict[str, dict[str, int]] = {}
 
-    def of(self, stages: Mapping[str, str]) -> Mapping[str, int]:
-        """Stage -> storage id of its latest materialization."""
-        for stage in stages:
-            if stage not in self._known:
+    def of(self, outcome: StageOutcome) -> Mapping[str, int]:
+        """Input stage of ``outcome`` -> storage id of its latest materialization."""
+        known = self._known.setdefault(outcome.image_key, {})
+        for stage in outcome.inputs:
+            if stage not in known:
                 found = self._instance.get_latest_storage_id_by_partition(
                     dg.AssetKey(stage),
                     dg.DagsterEventType.ASSET_MATERIALIZATION,
-                    {self._image_key},
+                    {outcome.image_key},
                 )
-                if self._image_key in found:
-                    self._known[stage] = found[self._image_key]
-        return self._known
+                if outcome.image_key in found:
+                    known[stage] = found[outcome.image_key]
+        return known
 
 
 def _materialization(
@@ -172,7 +172,7 @@ def _materialization(
         asset_key=outcome.stage,
         partition=outcome.image_key,
         metadata=materialization_metadata(outcome, workshop.artifacts),
-        tags=version_tags(outcome, pointers.of(outcome.inputs)),
+        tags=version_tags(outcome, pointers.of(outcome)),
     )
 
 

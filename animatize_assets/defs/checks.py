@@ -17,12 +17,13 @@ from animatize_assets.generation.models import PictureRecord
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.movement.models import MovementPrediction
 from animatize_assets.pipeline.request import PipelineRequest
-from animatize_assets.pipeline.stages import StageOutcome
+from animatize_assets.pipeline.stages import STAGES, StageOutcome
 from animatize_assets.pipeline.verdicts import (
     analysis_problem,
     clip_problem,
     picture_problem,
     prompt_problem,
+    provider_problem,
 )
 from animatize_assets.prompts.models import MotionPrompt
 from animatize_assets.records import Record
@@ -48,55 +49,66 @@ CHECK_SPECS = [
         description="The stored picture decodes and has the asked size.",
     ),
     dg.AssetCheckSpec(
+        "picture_is_by_the_asked_provider",
+        asset="generated_picture",
+        description="No other provider had to step in, and no text that only resembles was reused.",
+    ),
+    dg.AssetCheckSpec(
         "clip_is_playable",
         asset="animatic_clip",
         description="The stored clip plays for as long as its camera path says.",
     ),
 ]
-_WARNS = {"analysis_is_confident"}
-"""A picture may rightly have little to measure: a person should look, nothing is broken."""
+_WARNS = {"analysis_is_confident", "picture_is_by_the_asked_provider"}
+"""A picture may rightly have little to measure, a fallback is a picture all the same: a person
+should look, nothing is broken."""
 
 
-class Ledger:
-    """Collects verdicts while a run goes from image to image; keeps only what falls short."""
+class Verdicts:
+    """Collects verdicts while a run goes through its images; keeps only what falls short.
+
+    The stages of several images may come in turn; those of one image come in their order.
+    """
 
     def __init__(self, artifacts: ArtifactStore, request: PipelineRequest) -> None:
         self._artifacts = artifacts
         self._size = request.size
         self._judged: dict[str, int] = {}
         self._short: dict[str, dict[str, str]] = {}
-        self._prediction: MovementPrediction | None = None
-        self._judges: dict[str, Callable[[Record], str | None]] = {
-            "scene_analysis": self._analysis,
-            "motion_prompt": self._prompt,
-            "generated_picture": self._picture,
-            "animatic_clip": self._clip,
+        self._predictions: dict[str, MovementPrediction] = {}
+        self._judges: dict[str, Callable[[Record, str], str | None]] = {
+            "analysis_is_confident": self._analysis,
+            "prompt_fits_and_names_the_move": self._prompt,
+            "picture_is_readable": self._picture,
+            "picture_is_by_the_asked_provider": self._provider,
+            "clip_is_playable": self._clip,
         }
 
     def note(self, outcome: StageOutcome) -> None:
         """Judge one finished stage, or remember that it was not made."""
-        stage = outcome.stage
-        if stage == "source_image":
-            self._prediction = None  # of the image before
         if isinstance(outcome.record, MovementPrediction):
-            self._prediction = outcome.record
-        if stage not in self._judges:
-            return
-        self._judged[stage] = self._judged.get(stage, 0) + 1
+            self._predictions[outcome.image_key] = outcome.record
+        for spec in CHECK_SPECS:
+            if spec.asset_key.to_user_string() == outcome.stage:
+                self._judge(spec.name, outcome)
+        if outcome.stage == STAGES[-1]:
+            self._predictions.pop(outcome.image_key, None)
+
+    def _judge(self, check: str, outcome: StageOutcome) -> None:
+        self._judged[check] = self._judged.get(check, 0) + 1
         if outcome.record is None:
             problem: str | None = outcome.error.reason if outcome.error else "Not made."
         else:
-            problem = self._judges[stage](outcome.record)
+            problem = self._judges[check](outcome.record, outcome.image_key)
         if problem is not None:
-            self._short.setdefault(stage, {})[outcome.image_key] = problem
+            self._short.setdefault(check, {})[outcome.image_key] = problem
 
     def results(self, selected: Set[dg.AssetCheckKey]) -> Iterator[dg.AssetCheckResult]:
         """Give one result for each selected check of which an image was judged."""
         for spec in CHECK_SPECS:
-            stage = spec.asset_key.to_user_string()
-            if spec.key not in selected or stage not in self._judged:
+            if spec.key not in selected or spec.name not in self._judged:
                 continue
-            short = self._short.get(stage, {})
+            short = self._short.get(spec.name, {})
             yield dg.AssetCheckResult(
                 asset_key=spec.asset_key,
                 check_name=spec.name,
@@ -106,25 +118,31 @@ class Ledger:
                     if spec.name in _WARNS
                     else dg.AssetCheckSeverity.ERROR
                 ),
-                description=f"{len(short)} of {self._judged[stage]} images fall short.",
+                description=f"{len(short)} of {self._judged[spec.name]} images fall short.",
                 metadata={
-                    "images": self._judged[stage],
+                    "images": self._judged[spec.name],
                     "failing": dg.MetadataValue.json(dict(list(short.items())[:LISTED])),
                 },
             )
 
-    def _analysis(self, record: Record) -> str | None:
+    def _analysis(self, record: Record, _: str) -> str | None:
         assert isinstance(record, SceneAnalysis)  # noqa: S101  # the stage's record type
         return analysis_problem(record)
 
-    def _prompt(self, record: Record) -> str | None:
+    def _prompt(self, record: Record, image_key: str) -> str | None:
         assert isinstance(record, MotionPrompt)  # noqa: S101  # the stage's record type
-        return prompt_problem(record, self._prediction) if self._prediction else None
+        prediction = self._predictions.get(image_key)
+        return prompt_problem(record, prediction) if prediction else None
 
-    def _picture(self, record: Record) -> str | None:
+    def _picture(self, record: Record, _: str) -> str | None:
         assert isinstance(record, PictureRecord)  # noqa: S101  # the stage's record type
         return picture_problem(self._artifacts, record, self._size)
 
-    def _clip(self, record: Record) -> str | None:
+    def _provider(self, record: Record, _: str) -> str | None:
+        assert isinstance(record, PictureRecord)  # noqa: S101  # the stage's record type
+        return provider_problem(record)
+
+    def _clip(self, record: Record, image_key: str) -> str | None:
         assert isinstance(record, ClipRecord)  # noqa: S101  # the stage's record type
-        return clip_problem(self._artifacts, record, self._prediction) if self._prediction else None
+        prediction = self._predictions.get(image_key)
+        return clip_problem(self._artifacts, record, prediction) if prediction else None

@@ -180,8 +180,9 @@ def run_stages(
             )
             continue
         try:
-            _collect_inputs(work, stage, finished)
-            result, is_new = _found_or_made(work, stage, version)
+            with workshop.desks.taken():
+                _collect_inputs(work, stage, finished)
+                result, is_new = _found_or_made(work, stage, version)
         except Exception as error:  # noqa: BLE001  # one image's failure must not cost the others
             broken.add(stage)
             yield StageOutcome(

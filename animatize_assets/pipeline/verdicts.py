@@ -34,10 +34,24 @@ def picture_problem(
             size = picture.size
     except (StorageFailed, OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         return f"The picture cannot be read: {error}"
-    asked = asked or (record.width, record.height)
-    if size != asked:
+    if size != (record.width, record.height):
+        return f"The picture is {size[0]}x{size[1]} px; made was {record.width}x{record.height}."
+    # A size that the provider does not make was replaced by its nearest, and a note says so.
+    if asked is not None and size != asked and not record.notes:
         return f"The picture is {size[0]}x{size[1]} px; asked was {asked[0]}x{asked[1]}."
     return None
+
+
+def provider_problem(record: PictureRecord) -> str | None:
+    """Why a person should look at who made a picture; None when it is as asked for."""
+    if record.reuse is not None and record.reuse.level == "similar":
+        return f"Reused from {record.reuse.source_image_key}: {record.reuse.why}"
+    if not record.is_fallback:
+        return None
+    tried = ", ".join(
+        f"{each.provider} {each.reason}" for each in record.attempts if each.outcome == "failed"
+    )
+    return f"Made by {record.provider} instead of {record.asked_provider} ({tried})."
 
 
 def clip_problem(

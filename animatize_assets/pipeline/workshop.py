@@ -18,6 +18,7 @@ from animatize_assets.generation.provider import PictureProvider
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.movement.rules import RuleBook, load_rules
+from animatize_assets.pipeline.desks import Desks
 from animatize_assets.pipeline.making import default_stages
 from animatize_assets.pipeline.model_files import digest_of_model_files
 from animatize_assets.pipeline.stages import Stage
@@ -45,6 +46,8 @@ class Workshop:
     scene_models_digest: str = ""
     """Which optional models measure the scene, by content; empty without one."""
     stages: Mapping[str, Stage] = field(default_factory=default_stages)
+    desks: Desks = field(default_factory=Desks)
+    """Places to compute at, shared by all images that are under way."""
 
     @cached_property
     def code_versions(self) -> Mapping[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from animatize_assets.defs.checks import CHECK_SPECS
 from animatize_assets.pipeline.stages import NEEDS, STAGES
 from animatize_assets_tests.defs.runs import failed_images, materializations, register, run, states
 from animatize_assets_tests.pipeline.cheap import made, wish
@@ -45,7 +46,7 @@ def test_nineteen_of_twenty_are_complete_and_one_says_why(
         assert Counter(by_key.values())["materialized"] == len(keys) - (asset in lost)
 
     checks = {e.check_name: e for e in result.get_asset_check_evaluations()}
-    assert len(checks) == 4  # all of them, though the run failed
+    assert len(checks) == len(CHECK_SPECS)  # all of them, though the run failed
     for check in checks.values():
         named = check.metadata["failing"].value
         assert isinstance(named, dict)
@@ -106,6 +107,7 @@ def test_rendering_again_makes_only_picture_and_clip(
     }
     assert {e.check_name for e in result.get_asset_check_evaluations()} == {
         "picture_is_readable",
+        "picture_is_by_the_asked_provider",
         "clip_is_playable",
     }
 
