@@ -30,7 +30,7 @@ from animatize_assets.scene.subject import measure_subject
 from animatize_assets.scene.surface import Surface
 from animatize_assets.scene.working_copy import WorkingCopy
 
-SCENE_VERSION = "1"
+SCENE_VERSION = "2"
 """Changes whenever any measurement may change; part of what identifies a stored analysis."""
 
 ENOUGH_SIDE_PX = 160

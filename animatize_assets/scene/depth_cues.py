@@ -25,6 +25,13 @@ Floats = NDArray[np.float32]
 HEIGHT_ALONE = 0.35
 """Most that height in the frame is believed without a horizon: many pictures have no ground."""
 
+SURE_HORIZON = (0.5, 0.7)
+"""Strength of a horizon from which it begins to count (weaker ones are not reported) and from
+which it counts wholly: a horizon that is only just found moves the map only a little."""
+
+SURE_AGREEMENT = (0.4, 0.7)
+"""Likewise of a vanishing point."""
+
 LAYERED = 30.0
 """Colour difference between top and bottom third (CIELAB) at which height is believed fully."""
 
@@ -37,6 +44,13 @@ VISIBLE_DETAIL = 2.0
 
 FINENESS_SLOPE = 0.12
 """Rise of fineness from bottom to top at which a texture gradient is believed fully."""
+
+CUT_OFF_ROWS = 0.04
+"""Share of the rows at the top and at the bottom that do not count as texture: the frame of a
+scanned or rectified picture, half cropped away, would tilt the whole gradient."""
+
+TEXTURED_SHARE = 0.4
+"""Share of the picture that must show texture before its gradient is believed fully."""
 
 FULL_HAZE = 0.5
 """Range of haze (0..1) at which aerial perspective is believed fully."""
@@ -65,20 +79,26 @@ def find_cues(copy: WorkingCopy, composition: Composition) -> tuple[Cue, ...]:
 
 
 def _height(quarter: WorkingCopy, composition: Composition) -> Cue:
+    """What is lower is nearer, counted from the horizon as far as there is one."""
     down = positions(quarter.height)
+    third = max(1, quarter.height // 3)
+    lab = quarter.lab.astype(np.float32)
+    top, bottom = (part.mean(axis=(0, 1), dtype=np.float64) for part in (lab[:third], lab[-third:]))
+    weight = HEIGHT_ALONE * min(1.0, float(np.sqrt(((top - bottom) ** 2).sum())) / LAYERED)
+    near = np.repeat(down[:, None], quarter.width, axis=1)
     horizon = composition.horizon
     if horizon is not None:
         across = (positions(quarter.width) - 0.5) * quarter.width / quarter.height
         line = horizon.y - np.tan(np.radians(horizon.angle_deg)) * across
-        below = (down[:, None] - line[None, :]) / max(0.05, 1 - horizon.y)
-        near = np.clip(below, 0, 1).astype(np.float32)
-        return Cue("height", near, 0.5 + 0.5 * horizon.strength)
-    third = max(1, quarter.height // 3)
-    lab = quarter.lab.astype(np.float32)
-    top, bottom = (part.mean(axis=(0, 1), dtype=np.float64) for part in (lab[:third], lab[-third:]))
-    layered = min(1.0, float(np.sqrt(((top - bottom) ** 2).sum())) / LAYERED)
-    near = np.repeat(down[:, None], quarter.width, axis=1).astype(np.float32)
-    return Cue("height", near, HEIGHT_ALONE * layered)
+        below = np.clip((down[:, None] - line[None, :]) / max(0.05, 1 - horizon.y), 0, 1)
+        sure = _ramp(horizon.strength, SURE_HORIZON)
+        near = sure * below + (1 - sure) * near
+        weight = sure * (0.5 + 0.5 * horizon.strength) + (1 - sure) * weight
+    return Cue("height", near.astype(np.float32), weight)
+
+
+def _ramp(value: float, bounds: tuple[float, float]) -> float:
+    return min(1.0, max(0.0, (value - bounds[0]) / (bounds[1] - bounds[0])))
 
 
 def _fineness(copy: WorkingCopy) -> tuple[Floats, Floats]:
@@ -124,6 +144,8 @@ def _texture_gradient(fineness: Floats, detail: Floats) -> Cue:
     seen = _visibility(detail)
     rows = seen.sum(axis=1, dtype=np.float64)
     down = positions(rows.size)
+    textured = min(1.0, float(rows.sum()) / seen.size / TEXTURED_SHARE)
+    rows = rows * np.clip((0.5 - np.abs(down - 0.5)) / CUT_OFF_ROWS - 1, 0, 1)
     near = np.repeat(down[:, None], seen.shape[1], axis=1).astype(np.float32)
     if rows.sum() < 0.05 * seen.size:
         return Cue("texture_gradient", near, 0.0)
@@ -135,9 +157,8 @@ def _texture_gradient(fineness: Floats, detail: Floats) -> Cue:
     shared = dot(weight, (down - mean_x) * (per_row - mean_y))
     slope = -shared / (spread_x + 1e-6)
     explained = shared**2 / (spread_x * spread_y + 1e-9)
-    return Cue(
-        "texture_gradient", near, float(np.clip(slope / FINENESS_SLOPE, 0, 1)) * min(1.0, explained)
-    )
+    believed = float(np.clip(slope / FINENESS_SLOPE, 0, 1)) * min(1.0, explained)
+    return Cue("texture_gradient", near, believed * textured)
 
 
 def _haze(quarter: WorkingCopy) -> Cue:
@@ -169,4 +190,5 @@ def _perspective(quarter: WorkingCopy, point: VanishingPoint | None) -> Cue:
     y = (positions(quarter.height) - point.y) * quarter.height / diagonal
     distance = np.hypot(x[None, :], y[:, None])
     near = distance / max(float(distance.max()), 1e-6)
-    return Cue("vanishing_point", near.astype(np.float32), point.strength)
+    sure = _ramp(point.strength, SURE_AGREEMENT)
+    return Cue("vanishing_point", near.astype(np.float32), sure * point.strength)

@@ -79,13 +79,14 @@ def _region(mask: Mask) -> Region:
 
 # Sky: L*, C* and texture in L* units; hue in degrees of h_ab.
 SKY_HUE = (225.0, 300.0)
+BRIGHT_SKY_HUE, BRIGHT_SKY_LIGHTNESS, BRIGHT_SKY_MAX_CHROMA = 195.0, (75.0, 90.0), 26.0
 SKY_MIN_CHROMA = 5.0
-PALE_MIN_LIGHTNESS, PALE_MAX_CHROMA, PALE_MAX_B = 65.0, 14.0, 4.0
+PALE_MIN_LIGHTNESS, PALE_MAX_CHROMA, PALE_MAX_B = 78.0, 14.0, 4.0
 SKY_MAX_TEXTURE = 4.5
 SKY_MIN_TOP_WIDTH = 0.08
 SKY_MAX_BOTTOM_WIDTH = 0.10
 SKY_MAX_LOWER_QUARTER = 0.35
-PAPER_LIGHTNESS, PAPER_MAX_LOWER_QUARTER = 99.0, 0.02
+PAPER_LIGHTNESS, PAPER_MAX_LOWER_QUARTER = 99.0, 0.1
 SCENE_MIN_TEXTURE = 2.6
 PALE_MIN_LIGHTNESS_STEP = 12.0
 
@@ -95,29 +96,38 @@ def _sky(small: Surface, horizon: Horizon | None) -> Mask:
 
     It must not reach the bottom; a pale one must be clearly lighter than what is below it; what
     is below must have texture (a drawing on coloured paper has none); paper white is sky only
-    when it stays in the upper part.
+    when there is none in the lower quarter, joined to it or not. A sky so bright that its blue
+    channel is full turns towards cyan, so the lighter it is the more of cyan is sky.
     """
     empty = np.zeros(small.shape, np.bool_)
-    blue = _hue_within(small, SKY_HUE) & (small.chroma > SKY_MIN_CHROMA) & (small.lightness > 12)
+    dark, light = BRIGHT_SKY_LIGHTNESS
+    bright = np.clip((small.lightness - dark) / (light - dark), 0, 1)
+    bright *= small.chroma < BRIGHT_SKY_MAX_CHROMA
+    bluest_cyan = SKY_HUE[0] + bright * (BRIGHT_SKY_HUE - SKY_HUE[0])
+    hue = (small.hue_deg > bluest_cyan) & (small.hue_deg < SKY_HUE[1])
+    blue = hue & (small.chroma > SKY_MIN_CHROMA) & (small.lightness > 12)
     pale = (
         (small.lightness > PALE_MIN_LIGHTNESS)
         & (small.chroma < PALE_MAX_CHROMA)
         & (small.lab[..., 2] < PALE_MAX_B)
     )
     smooth = _opened((blue | pale) & (small.texture < SKY_MAX_TEXTURE))
+    white = smooth & (small.lightness > PAPER_LIGHTNESS)
     if horizon is not None and horizon.strength >= 0.5:
         smooth[round(min(1.0, horizon.y + 0.05) * small.shape[0]) :] = False
     sky = _reaching_top(smooth)
     if sky.mean() < MIN_REGION_SHARE:
         return empty
-    lower_quarter = sky[round(small.shape[0] * 0.75) :].mean()
+    start_of_lower_quarter = round(small.shape[0] * 0.75)
+    lower_quarter = sky[start_of_lower_quarter:].mean()
     if sky[-2:].any(0).mean() > SKY_MAX_BOTTOM_WIDTH or lower_quarter > SKY_MAX_LOWER_QUARTER:
         return empty
     rest = ~sky
     lightness = float(small.lightness[sky].mean())
     step = lightness - float(small.lightness[rest].mean())
     is_pale = float((pale & sky).sum()) > 0.5 * float(sky.sum())
-    is_paper = lightness > PAPER_LIGHTNESS and lower_quarter > PAPER_MAX_LOWER_QUARTER
+    white_below = white[start_of_lower_quarter:].mean()
+    is_paper = lightness > PAPER_LIGHTNESS and white_below > PAPER_MAX_LOWER_QUARTER
     is_drawn = float(small.texture[rest].mean()) < SCENE_MIN_TEXTURE
     if is_drawn or is_paper or (is_pale and step < PALE_MIN_LIGHTNESS_STEP):
         return empty
