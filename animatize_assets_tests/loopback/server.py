@@ -16,6 +16,7 @@ from typing import Any, Self, TypeVar
 
 from aiohttp import web
 
+from animatize_assets_tests.loopback import control
 from animatize_assets_tests.loopback.billing import Charge
 from animatize_assets_tests.loopback.comfyui_routes import ComfyUI
 from animatize_assets_tests.loopback.faults import Fault, Rates
@@ -27,7 +28,7 @@ from animatize_assets_tests.loopback.traffic import Received
 from animatize_assets_tests.loopback.world import KEYS, Delay, World
 
 T = TypeVar("T")
-HOSTS = ("openai", "flux", "flux_poll", "flux_delivery", "gemini", "comfyui")
+HOSTS = ("openai", "flux", "flux_poll", "flux_delivery", "gemini", "comfyui", "control")
 MAX_BODY_BYTES = 200 * 1024**2
 START_S = 20.0
 
@@ -159,6 +160,7 @@ class LoopbackServer:
         self.flux.mount(apps["flux"], apps["flux_poll"], apps["flux_delivery"])
         self.gemini.mount(apps["gemini"])
         self.comfyui.mount(apps["comfyui"])
+        control.mount(apps["control"], self)
         for name, app in apps.items():
             runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
             await runner.setup()

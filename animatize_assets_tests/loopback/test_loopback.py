@@ -8,6 +8,7 @@ import json
 import uuid
 from collections.abc import Awaitable, Callable
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -18,6 +19,7 @@ from PIL import Image
 from animatize_assets_tests.loopback import billing
 from animatize_assets_tests.loopback.faults import Fault, Rates
 from animatize_assets_tests.loopback.openai_batches import BatchPlan
+from animatize_assets_tests.loopback.process import loopback_process
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
 from animatize_assets_tests.loopback.world import Delay
 
@@ -226,7 +228,7 @@ def test_comfyui_runs_a_graph_caches_it_and_forgets_it_when_restarted() -> None:
 
     async def once(session: aiohttp.ClientSession) -> tuple[list[str], Any, str]:
         url, name, client = server.comfyui_url, str(uuid.uuid4()), uuid.uuid4().hex
-        events = []
+        events: list[str] = []
         async with session.ws_connect(f"{url}/ws?clientId={client}") as socket:
             body = {"prompt": graph, "prompt_id": name, "client_id": client}
             async with session.post(f"{url}/prompt", json=body) as one:
@@ -269,3 +271,22 @@ def test_a_provider_that_is_down_can_be_refused_dropped_or_unavailable() -> None
             in_session(run)
         server.up("gemini")
         assert in_session(run) == 400, "it answers again, and wants its key"
+
+
+def test_it_runs_in_a_process_of_its_own_and_leaves_its_bill_on_the_disk(tmp_path: Path) -> None:
+    file = tmp_path / "bill.jsonl"
+    with loopback_process(state_file=file, seed=1) as server:
+
+        async def run() -> None:
+            async with openai.AsyncOpenAI(
+                api_key=server.keys["openai"], base_url=server.openai_url, max_retries=0
+            ) as client:
+                await client.images.generate(**IMAGE)
+
+        server.script("openai.images", "drop_after")
+        with pytest.raises(openai.APIConnectionError):
+            asyncio.run(run())
+        assert server.state()["calls"]["openai.images"] == 1
+        bill = server.bill()
+    assert len(bill) == 1
+    assert billing.read_bill(file) == bill

@@ -67,6 +67,11 @@ class Traffic:
         with self.lock:
             return [one for one in self.received if route in (None, one.route)]
 
+    def worked_s(self, provider: str) -> float:
+        """Return the seconds of work of all places together."""
+        with self.lock:
+            return sum(span.ended - span.started for span in self.spans.get(provider, []))
+
     def busy_share(self, provider: str, limit: int) -> float:
         """Return the share of ``limit`` places that worked, from first call to last answer."""
         with self.lock:

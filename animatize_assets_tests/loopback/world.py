@@ -182,7 +182,7 @@ async def _received(world: World, protocol: Protocol, name: str, request: web.Re
         method=request.method,
         address=f"{request.host}{request.path_qs}",
         headers=dict(request.headers),
-        body=body[:KEPT_BODY_BYTES] if world.keep_bodies else b"",
+        body=body[:KEPT_BODY_BYTES],
         at=time.monotonic(),
     )
     if world.keep_bodies and request.content_type == "application/json":
@@ -190,8 +190,10 @@ async def _received(world: World, protocol: Protocol, name: str, request: web.Re
             received.json = json.loads(body)
         except ValueError:
             received.json = None
-    world.traffic.note(received)
     _note_leaks(world, received)
+    if not world.keep_bodies:
+        received.headers, received.body = {}, b""
+    world.traffic.note(received)
     return received
 
 
