@@ -79,7 +79,7 @@ def find_cues(copy: WorkingCopy, composition: Composition) -> tuple[Cue, ...]:
 
 
 def _height(quarter: WorkingCopy, composition: Composition) -> Cue:
-    """What is lower is nearer, counted from the horizon as far as there is one."""
+    """Take what is lower to be nearer, counted from the horizon as far as there is one."""
     down = positions(quarter.height)
     third = max(1, quarter.height // 3)
     lab = quarter.lab.astype(np.float32)

@@ -1,7 +1,8 @@
 """What is answered for a picture, and how two answers for the same picture may differ.
 
 An answer that changes must change by way of doubt: to ``unknown``, ``static``, nothing or no
-direction. It must never become the opposite.
+direction, because before or after the change its lead was below a stated tie width. It must never
+become the opposite.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Literal
 from animatize_assets.images.decoding import load_working_copy
 from animatize_assets.movement.models import Category, MovementPrediction
 from animatize_assets.movement.prediction import predict_movements
+from animatize_assets.movement.proposals import TIE_WIDTH
 from animatize_assets.movement.rules import RuleBook
 from animatize_assets.scene.analysis import analyze_scene
 from animatize_assets.scene.models import SceneAnalysis
+from animatize_assets.scene.scene_type import shipped_model
 from animatize_assets.scene.working_copy import WORKING_LONG_SIDE_PX
 from animatize_assets_tests.integration.variants import Encoded
 
@@ -53,6 +56,23 @@ class Answer:
                 return movement.type, movement.direction
         return None
 
+    @property
+    def is_scene_tied(self) -> bool:
+        """Whether the two best scene types are within the stated tie width."""
+        return self.analysis.scene_type.margin < shipped_model().tie_width
+
+    @property
+    def is_camera_undecided(self) -> bool:
+        """Whether the camera holds still for want of a lead, not because a rule says so."""
+        return self.prediction.camera.rule in ("no_evidence", "tied_evidence")
+
+    def best(self, category: Category) -> set[Move]:
+        """The top movement of a category and those within the tie width of it."""
+        kept = [m for m in self.prediction.movements if m.category == category]
+        return {
+            (m.type, m.direction) for m in kept if kept[0].confidence - m.confidence < TIE_WIDTH
+        }
+
 
 def answer_of(encoded: Encoded, folder: Path, rules: RuleBook) -> Answer:
     """Analyse a file's bytes as ``animatize analyze`` does."""
@@ -85,3 +105,22 @@ def compare_scenes(before: str, after: str) -> Verdict:
     if before == after:
         return "same"
     return "doubtful" if "unknown" in (before, after) else "different"
+
+
+def is_by_doubt(question: str, before: Answer, after: Answer) -> bool:
+    """Whether one of two unlike answers to a question was a doubtful one.
+
+    Of the scene: its margin was below the tie width. Of a category whose movement appeared, went
+    or lost its direction: nothing was clear enough to be kept, or to point; the camera held still
+    for want of a lead. Of a movement that gave way to another one: the two were tied.
+    """
+    if question == "scene":
+        return before.is_scene_tied or after.is_scene_tied
+    category = next(name for name in CATEGORIES if name == question)
+    was, became = before.top(category), after.top(category)
+    verdict = compare_moves(was, became)
+    if verdict == "doubtful" and category == "camera":
+        return before.is_camera_undecided or after.is_camera_undecided
+    if verdict == "different":
+        return was in after.best(category) or became in before.best(category)
+    return verdict in ("same", "doubtful")
