@@ -42,10 +42,11 @@ noise has 0.01), at floor + range it is as uneven as in a portrait with a blurre
 VISIBLE_DETAIL = 2.0
 """Local contrast (grey levels) at which a place can show whether it is sharp."""
 
-FINENESS_SLOPE = 0.12
-"""Rise of fineness from bottom to top at which a texture gradient is believed fully."""
+FINENESS_SLOPE = (0.04, 0.16)
+"""Rise of fineness from bottom to top from which a texture gradient begins to be believed (less
+is what a crop or another size of the same picture changes), and at which it is believed fully."""
 
-CUT_OFF_ROWS = 0.04
+CUT_OFF_ROWS = 0.06
 """Share of the rows at the top and at the bottom that do not count as texture: the frame of a
 scanned or rectified picture, half cropped away, would tilt the whole gradient."""
 
@@ -145,19 +146,19 @@ def _texture_gradient(fineness: Floats, detail: Floats) -> Cue:
     rows = seen.sum(axis=1, dtype=np.float64)
     down = positions(rows.size)
     textured = min(1.0, float(rows.sum()) / seen.size / TEXTURED_SHARE)
-    rows = rows * np.clip((0.5 - np.abs(down - 0.5)) / CUT_OFF_ROWS - 1, 0, 1)
     near = np.repeat(down[:, None], seen.shape[1], axis=1).astype(np.float32)
     if rows.sum() < 0.05 * seen.size:
         return Cue("texture_gradient", near, 0.0)
     per_row = (seen * fineness).sum(axis=1, dtype=np.float64) / np.maximum(rows, 1e-6)
-    weight = rows / rows.sum()
+    weight = rows * np.clip((0.5 - np.abs(down - 0.5)) / CUT_OFF_ROWS - 1, 0, 1)
+    weight /= weight.sum() + 1e-9
     mean_x, mean_y = dot(weight, down), dot(weight, per_row)
     spread_x = dot(weight, (down - mean_x) ** 2)
     spread_y = dot(weight, (per_row - mean_y) ** 2)
     shared = dot(weight, (down - mean_x) * (per_row - mean_y))
     slope = -shared / (spread_x + 1e-6)
     explained = shared**2 / (spread_x * spread_y + 1e-9)
-    believed = float(np.clip(slope / FINENESS_SLOPE, 0, 1)) * min(1.0, explained)
+    believed = _ramp(float(slope), FINENESS_SLOPE) * min(1.0, explained)
     return Cue("texture_gradient", near, believed * textured)
 
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
 from animatize_assets.scene.analysis import MeasuredScene, analyze_scene
 from animatize_assets.scene.depth import separation
+from animatize_assets.scene.depth_cues import find_cues
+from animatize_assets.scene.models import Horizon
+from animatize_assets.scene.working_copy import WorkingCopy
 from animatize_assets_tests.scene import scenes
 from animatize_assets_tests.scene.scenes import HEIGHT, WIDTH, Picture
 
@@ -80,6 +84,49 @@ def test_cues_without_their_premise_are_silent() -> None:
     assert disc["defocus"] > 0.5
     flat = weights(measured(scenes.flat()))
     assert set(flat.values()) == {0}
+
+
+def receding_texture(rng: np.random.Generator) -> Picture:
+    """Grain that grows coarser towards the bottom."""
+    grain = rng.normal(0, 1, (HEIGHT, WIDTH))
+    layers = [cv2.GaussianBlur(grain, (0, 0), sigma) for sigma in (0.8, 1.5, 3, 5, 8)]
+    layers = [layer / layer.std() for layer in layers]
+    at = np.linspace(0, len(layers) - 1.001, HEIGHT)
+    below = at.astype(int)
+    rows = np.arange(HEIGHT)
+    stack = np.stack(layers)
+    part = (at - below)[:, None]
+    mixed = (1 - part) * stack[below, rows] + part * stack[below + 1, rows]
+    return np.clip(120 + 30 * mixed, 0, 255).astype(np.uint8)[..., None].repeat(3, axis=2)
+
+
+def test_a_frame_line_at_the_bottom_does_not_tilt_the_texture_gradient() -> None:
+    picture = receding_texture(np.random.default_rng(0))
+    plain = weights(measured(picture))["texture_gradient"]
+    assert plain > 0.5
+    picture[-6::2] = 0
+    assert weights(measured(picture))["texture_gradient"] == pytest.approx(plain, abs=0.1)
+
+
+def test_a_little_texture_says_little_of_the_ground() -> None:
+    picture = receding_texture(np.random.default_rng(0))
+    whole = weights(measured(picture))["texture_gradient"]
+    picture[:, WIDTH // 10 :] = 120
+    assert weights(measured(picture))["texture_gradient"] < 0.5 * whole
+
+
+@pytest.mark.parametrize("strength", [0.5, 0.55, 0.6, 0.7, 0.9])
+def test_a_horizon_that_is_only_just_found_moves_the_map_only_a_little(strength: float) -> None:
+    copy = WorkingCopy(scenes.sky_and_ground(np.random.default_rng(0), 0.3, 0))
+    found = measured(copy.rgb).analysis.composition
+    horizon = Horizon(y=0.3, angle_deg=0, strength=strength)
+    without = find_cues(copy, found.model_copy(update={"horizon": None}))[0]
+    with_it = find_cues(copy, found.model_copy(update={"horizon": horizon}))[0]
+    moved = float(np.abs(with_it.near - without.near).mean())
+    sure = min(1.0, (strength - 0.5) / 0.2)
+    assert moved <= 0.3 * sure + 1e-6
+    assert with_it.weight - without.weight <= sure + 1e-6
+    assert (moved > 0) == (strength > 0.5)
 
 
 def test_removing_the_haze_removes_its_weight() -> None:

@@ -41,6 +41,23 @@ def test_rough_blue_is_not_sky() -> None:
     assert measured(rough).sky.share == 0
 
 
+@pytest.mark.parametrize("gain", [1.0, 1.1, 1.2])
+def test_a_brighter_sky_keeps_its_share_though_its_blue_is_full(gain: float) -> None:
+    picture = painted.meadow(0.5)
+    picture[: painted.ROWS // 2] = (188, 215, 250)
+    brighter = np.clip(picture * gain, 0, 255).astype(np.uint8)
+    assert measured(brighter).sky.share == pytest.approx(0.5, abs=0.05)
+
+
+def test_white_paper_is_not_sky_even_where_a_drawing_cuts_it_in_two() -> None:
+    """With the lower part covered, the same white above the same band is a sky."""
+    picture = painted.plain((255, 255, 255))
+    picture[150:200] = painted.textured(painted.plain((70, 60, 50)), 40)[150:200]
+    assert measured(picture).sky.share == 0
+    picture[150:] = painted.textured(painted.plain((70, 60, 50)), 40)[150:]
+    assert measured(picture).sky.share == pytest.approx(150 / painted.ROWS, abs=0.05)
+
+
 def test_flat_green_is_not_vegetation() -> None:
     picture = painted.meadow(0.5)
     picture[painted.ROWS // 2 :] = painted.GRASS
