@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from animatize_assets.movement.conditions import margin_of
 from animatize_assets.movement.measurements import MEASUREMENTS, Axis, Readings, Value
 from animatize_assets.movement.models import Direction, MovementEvidence
-from animatize_assets.movement.rules import DerivedDirection, Rule, RuleBook
+from animatize_assets.movement.rule_schema import DerivedDirection, Rule, RuleBook
 
 _AXIS_DIRECTIONS: dict[Axis, tuple[Direction, Direction]] = {
     "x": ("left", "right"),

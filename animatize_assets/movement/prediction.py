@@ -34,7 +34,7 @@ from animatize_assets.movement.proposals import (
     camera_proposals,
     moving_proposals,
 )
-from animatize_assets.movement.rules import Contradiction, RuleBook
+from animatize_assets.movement.rule_schema import Contradiction, RuleBook
 from animatize_assets.scene.models import SceneAnalysis
 
 MOVEMENT_VERSION = "2"

@@ -15,7 +15,7 @@ from animatize_assets.images.decoding import load_working_copy
 from animatize_assets.movement.models import Category, MovementPrediction
 from animatize_assets.movement.prediction import predict_movements
 from animatize_assets.movement.proposals import TIE_WIDTH
-from animatize_assets.movement.rules import RuleBook
+from animatize_assets.movement.rule_schema import RuleBook
 from animatize_assets.scene.analysis import analyze_scene
 from animatize_assets.scene.models import SceneAnalysis
 from animatize_assets.scene.scene_type import shipped_model

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
-from animatize_assets.movement.rules import RuleBook, load_rules
+from animatize_assets.movement.rule_schema import RuleBook
+from animatize_assets.movement.rules import load_rules
 from animatize_assets_tests.integration.metamorphic import (
     CATEGORIES,
     MIRRORED,

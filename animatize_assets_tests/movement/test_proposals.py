@@ -12,7 +12,7 @@ from animatize_assets.movement.justification import fill
 from animatize_assets.movement.models import MovementPrediction
 from animatize_assets.movement.prediction import predict_movements
 from animatize_assets.movement.proposals import TIE_WIDTH, noisy_or
-from animatize_assets.movement.rules import Contradiction, Rule, RuleBook
+from animatize_assets.movement.rule_schema import Contradiction, Rule, RuleBook
 from animatize_assets.scene.models import SceneAnalysis
 from animatize_assets_tests.movement.analyses import analysis_of, random_genes
 

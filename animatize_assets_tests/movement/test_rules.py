@@ -13,7 +13,8 @@ import yaml
 from animatize_assets.errors import InvalidRule
 from animatize_assets.movement.judging import evidence_of, fired_rules
 from animatize_assets.movement.measurements import MEASUREMENTS, Readings
-from animatize_assets.movement.rules import Rule, RuleBook, load_rules, packaged_rules_version
+from animatize_assets.movement.rule_schema import Rule, RuleBook
+from animatize_assets.movement.rules import load_rules, packaged_rules_version
 from animatize_assets.scene.models import SceneAnalysis
 from animatize_assets_tests.movement.analyses import GENES, analysis_of, random_genes
 
