@@ -207,6 +207,16 @@ class SqlLedger:
             row = connection.execute(query).one_or_none()
         return None if row is None else _open_row(row)
 
+    def is_open(self, call_id: str) -> bool:
+        """Tell whether the outcome of a call is not known yet.
+
+        Raises:
+            LookupError: the ledger has no such call.
+
+        """
+        with self._engine.connect() as connection:
+            return _state_of(connection, call_id) == "open"
+
     def open_rows(self, *, purpose: str | None = None) -> tuple[OpenRow, ...]:
         """Return every open row, oldest first: those in work, and those that nobody closed."""
         query = select(generation_calls).where(_calls.state == "open").order_by(_calls.id)

@@ -1,0 +1,155 @@
+"""What became of calls whose process is gone: ask the provider, and settle what it says.
+
+A picture that was paid for and never arrived is fetched and kept, so the next request for it costs
+nothing. What nobody can tell stays open, as possible spend, and is listed for a person.
+
+Belongs here: deciding about open rows. Does not belong here: the rows (``ledger``), fetching
+(each provider), where pictures are kept (the caller's ``keep``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from animatize_assets.errors import AnimatizeError, ProviderError
+from animatize_assets.generation.ledger import OpenRow, SqlLedger
+from animatize_assets.generation.models import MadePicture, Resume
+from animatize_assets.generation.single_flight import SingleFlight
+
+_log = logging.getLogger(__name__)
+
+FINAL_KINDS = frozenset({"refused_content", "invalid_request", "bad_output"})
+"""Failures that say what became of the work. Any other kind says that the provider could not be
+asked just now: the row stays open, whatever the error says of the bill."""
+
+Found = Literal["fetched", "failed", "never_known", "closed", "in_work", "unknown"]
+
+
+class Fetches(Protocol):
+    """A provider that can be asked for work that was submitted earlier."""
+
+    async def fetch(self, resume: Resume) -> MadePicture | None:
+        """Fetch what an earlier call made, waiting for it if it is still being made.
+
+        None: the provider never knew this work, so it was not billed.
+
+        Raises:
+            ProviderError: it ended without a picture, or the provider could not be asked.
+        """
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What was found out about one open row."""
+
+    row: OpenRow
+    found: Found
+    cost_usd: float | None
+    """What the call turned out to cost; None when it is not known, or not yet."""
+    why: str
+    """One sentence for a person."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the row still counts as possible spend."""
+        return self.found in ("in_work", "unknown")
+
+
+Claim = Callable[[str], AbstractContextManager[bool]]
+"""Takes a request, by its fingerprint, away from every other process for as long as the context is
+open. Gives False when one is working on it now."""
+
+
+def claims_of(flights: SingleFlight) -> Claim:
+    """Claim requests by the locks that working processes hold; a killed one holds none."""
+
+    @contextmanager
+    def claim(fingerprint: str) -> Iterator[bool]:
+        with ExitStack() as held:
+            try:
+                held.enter_context(flights.hold(fingerprint, 0))
+            except TimeoutError:
+                yield False
+                return
+            yield True
+
+    return claim
+
+
+async def reconcile(
+    ledger: SqlLedger,
+    providers: Mapping[str, Fetches],
+    keep: Callable[[str, MadePicture], None],
+    claim: Claim,
+) -> Sequence[Reconciled]:
+    """Find out about every open row of a picture that no process is working on.
+
+    ``providers``: those that can be asked, by name. ``keep(fingerprint, picture)`` stores a fetched
+    picture before its row is settled; if it raises, the row stays open. Safe to be run at any time
+    and by several processes at once. Rows are returned oldest first.
+
+    Raises:
+        StorageFailed: the ledger could not be written.
+
+    """
+    return [
+        await _reconciled(row, ledger, providers.get(row.provider), keep, claim)
+        for row in ledger.open_rows(purpose="picture")
+    ]
+
+
+async def _reconciled(
+    row: OpenRow,
+    ledger: SqlLedger,
+    provider: Fetches | None,
+    keep: Callable[[str, MadePicture], None],
+    claim: Claim,
+) -> Reconciled:
+    with claim(row.fingerprint) as is_ours:
+        if not is_ours:
+            return Reconciled(row, "in_work", None, "A process is working on it.")
+        if not ledger.is_open(row.call_id):
+            return Reconciled(row, "closed", None, "Another process closed the row meanwhile.")
+        if row.resume is None:
+            return _left_open(row, "The process ended before the provider named its work.")
+        if provider is None:
+            return _left_open(row, f"Provider '{row.provider}' is not configured, or cannot tell.")
+        return await _asked(row, row.resume, ledger, provider, keep)
+
+
+async def _asked(
+    row: OpenRow,
+    resume: Resume,
+    ledger: SqlLedger,
+    provider: Fetches,
+    keep: Callable[[str, MadePicture], None],
+) -> Reconciled:
+    try:
+        made = await provider.fetch(resume)
+        if made is not None:
+            keep(row.fingerprint, made)
+    except ProviderError as error:
+        return _after_failure(row, ledger, error)
+    except AnimatizeError as error:
+        _log.warning("Call %s was fetched and could not be kept.", row.call_id)
+        return _left_open(row, error.message)
+    if made is None:
+        ledger.fail(row.call_id, kind=row.failure or "transient", billed_usd=0.0)
+        return Reconciled(row, "never_known", 0.0, "The provider never knew it: nothing is billed.")
+    ledger.settle(row.call_id, cost_usd=made.cost_usd, usage=made.usage)
+    return Reconciled(row, "fetched", made.cost_usd, "It was made, and is kept now.")
+
+
+def _after_failure(row: OpenRow, ledger: SqlLedger, error: ProviderError) -> Reconciled:
+    if error.kind not in FINAL_KINDS or error.billed_usd is None:
+        return _left_open(row, error.message)
+    ledger.fail(row.call_id, kind=error.kind, billed_usd=error.billed_usd)
+    return Reconciled(row, "failed", error.billed_usd, error.message)
+
+
+def _left_open(row: OpenRow, why: str) -> Reconciled:
+    return Reconciled(row, "unknown", None, why)
