@@ -1,8 +1,7 @@
 """Sums of products that are the same to the last digit on any number of threads.
 
 numpy's ``@`` hands arrays to BLAS, which splits a sum among its threads, so that the order of
-additions, and with it the last digits, depends on how many there are (measured: one labelled
-photograph in thirty gave another analysis with two threads). ``einsum`` adds in one order.
+additions, and with it the last digits, depends on how many there are. ``einsum`` adds in one order.
 
 Belongs here: the two products that this room needs. Does not belong here: anything that measures.
 """
