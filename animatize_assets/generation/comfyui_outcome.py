@@ -56,7 +56,7 @@ def is_queued(queue: Mapping[str, Any], prompt_id: str, *, running_only: bool = 
     """Whether the prompt runs, or (unless ``running_only``) waits to."""
     names = ("queue_running",) if running_only else ("queue_running", "queue_pending")
     for name in names:
-        for item in queue.get(name) or ():
+        for item in _listed(queue.get(name)):
             # An item is [number, prompt id, graph, extra data, outputs].
             if isinstance(item, list) and len(item) > 1 and item[1] == prompt_id:
                 return True
@@ -86,7 +86,7 @@ def files_of(entry: Mapping[str, Any], prompt_id: str) -> tuple[OutputFile, ...]
 
 def _files(outputs: Any) -> Iterator[OutputFile]:
     for made in outputs.values() if isinstance(outputs, dict) else ():
-        for image in (made.get("images") if isinstance(made, dict) else None) or ():
+        for image in _listed(made.get("images") if isinstance(made, dict) else None):
             if isinstance(image, dict) and isinstance(image.get("filename"), str):
                 yield OutputFile(
                     image["filename"],
@@ -97,7 +97,7 @@ def _files(outputs: Any) -> Iterator[OutputFile]:
 
 def _failure(status: Mapping[str, Any], prompt_id: str) -> ProviderError:
     """Build the error of a failed prompt; the server's traceback stays where it is."""
-    for message in status.get("messages") or ():
+    for message in _listed(status.get("messages")):
         if not isinstance(message, list) or len(message) != 2:
             continue
         name, data = message[0], message[1] if isinstance(message[1], dict) else {}
@@ -164,11 +164,15 @@ def _node_problems(node_errors: Any) -> Iterator[str]:
         errors = found.get("errors") if isinstance(found, dict) else None
         told = [
             f"{error.get('type')} ({_short(error.get('details') or error.get('message'))})"
-            for error in errors or ()
+            for error in _listed(errors)
             if isinstance(error, dict)
         ]
         class_type = found.get("class_type") if isinstance(found, dict) else None
         yield f"node '{node_id}' ({class_type}): {', '.join(told) or 'not valid'}"
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _short(text: Any) -> str:

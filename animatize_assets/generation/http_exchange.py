@@ -124,7 +124,7 @@ class HttpExchange:
         ) as error:
             raise Unanswered("no connection could be made", sent=False) from error
         except aiohttp.InvalidURL as error:
-            raise Unanswered("the address is not valid", sent=False) from error
+            raise Unanswered("the address is not valid", sent=False) from None
         except TimeoutError as error:
             raise Unanswered(f"no answer came within {timeout_s:.0f} s", sent=True) from error
         except (aiohttp.ClientError, OSError) as error:
