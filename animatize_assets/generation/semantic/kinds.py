@@ -1,0 +1,173 @@
+"""What a clause is about, and whether anything in its text may move.
+
+Belongs here: telling clauses apart by their words. Does not belong here: what follows from it
+(``canonical``) and the words (``vocabulary``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from enum import Enum
+
+from animatize_assets.generation.semantic.clauses import Clause, Words
+from animatize_assets.generation.semantic.vocabulary import (
+    ALL_THAT_FOLLOWS,
+    ANAPHORA,
+    BINDING,
+    CAMERA,
+    CONNECTING,
+    FLOATING,
+    LENS_LENGTH,
+    MODIFIER_ENDINGS,
+    MODIFIERS,
+    NEGATIONS,
+    ORDERED,
+    POSITIONS,
+    QUALIFYING,
+    SCENE,
+)
+
+LONGEST_APPOSITION = 4
+"""Words. A longer clause says by itself what it is about; a shorter one ('red hat') may be said
+of what stands before it."""
+
+
+class Kind(Enum):
+    """What a clause is about."""
+
+    THING = "something in the picture, named by the clause itself"
+    SCENE = "the whole picture: time, weather, light, lens, style"
+    CAMERA = "what the camera does"
+    FLOATING = "another clause, before it or after it"
+    LONE = "another clause: one adjective, position or number, with nothing that tells which"
+    HELD = "the clause before it, which negates or introduces it"
+
+
+def kinds_of(clauses: Sequence[Clause]) -> list[Kind]:
+    """Tell of each clause what it is about."""
+    kinds = _with_held(clauses, [_kind(clause) for clause in clauses])
+    _part_contrasts(clauses, kinds)
+    determined = sum(
+        kind is Kind.THING and clause.determined
+        for clause, kind in zip(clauses, kinds, strict=True)
+    )
+    if determined < 2:
+        return kinds
+    led = [
+        kind is Kind.SCENE and (clause.words[0] in CONNECTING or len(clause.words) == 1)
+        for clause, kind in zip(clauses, kinds, strict=True)
+    ]
+    for place, clause in enumerate(clauses):
+        # 'a man, red hat, a woman, blue scarf': what has no article may belong to what has one
+        is_bare = kinds[place] is Kind.THING and not clause.determined
+        if (is_bare and clause.words[0] not in NEGATIONS) or (led[place] and sum(led) >= 2):
+            kinds[place] = Kind.FLOATING
+    return kinds
+
+
+def must_stay(clauses: Sequence[Clause], kinds: Sequence[Kind]) -> bool:
+    """Whether the order of all clauses is, or may be, part of the meaning."""
+    for clause in clauses:
+        for place, word in enumerate(clause.words):
+            beside = word == "next" and clause.words[place + 1 : place + 2] == ("to",)
+            if (word in ORDERED and not beside) or word in BINDING:
+                return True
+    hosts = sum(kind in {Kind.THING, Kind.CAMERA, Kind.SCENE} for kind in kinds)
+    if Kind.LONE in kinds and hosts >= 2:
+        return True
+    heads = Counter(
+        clause.words[-1]
+        for clause, kind in zip(clauses, kinds, strict=True)
+        if kind is Kind.THING and len(clause.words) <= LONGEST_APPOSITION
+    )
+    return any(count > 1 for count in heads.values())
+
+
+def _kind(clause: Clause) -> Kind:
+    words = clause.words
+    if not NEGATIONS.isdisjoint(words):
+        return Kind.FLOATING if _floats(clause) else Kind.THING
+    if _is_scene(words):
+        return Kind.SCENE
+    if not CAMERA.isdisjoint(words):
+        return Kind.CAMERA
+    if _is_lone(words):
+        return Kind.LONE
+    return Kind.FLOATING if _floats(clause) else Kind.THING
+
+
+def _is_scene(words: Words) -> bool:
+    if words == ("black", "and", "white"):
+        return True
+    subjects = sum(word in SCENE or _is_lens(word) for word in words)
+    others = sum(word in QUALIFYING or word in CONNECTING or word in POSITIONS for word in words)
+    both = sum(
+        word in SCENE and (word in QUALIFYING or word in CONNECTING or word in POSITIONS)
+        for word in words
+    )
+    return subjects > 0 and subjects + others - both == len(words)
+
+
+def _is_lens(word: str) -> bool:
+    return word.endswith(LENS_LENGTH) and word[: -len(LENS_LENGTH)].isdigit()
+
+
+def _is_lone(words: Words) -> bool:
+    if all(word in POSITIONS or word in CONNECTING for word in words):
+        return True
+    if all(word in MODIFIERS or word == "and" for word in words):
+        return True
+    only = words[0]
+    return len(words) == 1 and (only[0].isdigit() or only.endswith(MODIFIER_ENDINGS))
+
+
+def _floats(clause: Clause) -> bool:
+    words = clause.words
+    if not ANAPHORA.isdisjoint(words):
+        return True
+    if clause.determined:
+        return False
+    first, following = words[0], words[1] if len(words) > 1 else ""
+    return (
+        first in FLOATING
+        or (first.endswith("ing") and len(first) > 4)
+        or (first.endswith("ed") and following in FLOATING)
+    )
+
+
+def _with_held(clauses: Sequence[Clause], kinds: list[Kind]) -> list[Kind]:
+    """Find what a negation or a colon before it in the same sentence holds."""
+    held = list(kinds)
+    scope = ""
+    for place, clause in enumerate(clauses):
+        if place and clause.sentence != clauses[place - 1].sentence:
+            scope = ""
+        is_bare = kinds[place] is Kind.THING and not clause.determined
+        if scope == "all" or (scope and (is_bare or _or_follows(clauses, place))):
+            held[place] = Kind.HELD
+        elif NEGATIONS.isdisjoint(clause.words):
+            scope = ""
+        if ":" in clause.words or not ALL_THAT_FOLLOWS.isdisjoint(clause.words):
+            scope = "all"
+        elif not NEGATIONS.isdisjoint(clause.words):
+            scope = scope or "bare"
+    return held
+
+
+def _or_follows(clauses: Sequence[Clause], place: int) -> bool:
+    return any(
+        clause.words[0] == "or"
+        for clause in clauses[place:]
+        if clause.sentence == clauses[place].sentence
+    )
+
+
+def _part_contrasts(clauses: Sequence[Clause], kinds: list[Kind]) -> None:
+    """'Warm light, over the hills, cold light, over the lake': two lights are two things."""
+    heads = Counter(
+        clause.words[-1] for clause, kind in zip(clauses, kinds, strict=True) if kind is Kind.SCENE
+    )
+    for place, clause in enumerate(clauses):
+        if kinds[place] is Kind.SCENE and heads[clause.words[-1]] > 1:
+            kinds[place] = Kind.THING
