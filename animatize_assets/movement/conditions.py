@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from animatize_assets.movement.measurements import Value
+from animatize_assets.movement.derived_values import Value
 from animatize_assets.records import Record
 
 Comparison = Literal[">=", "<=", ">", "<", "==", "!=", "in", "is_present", "is_absent"]

@@ -13,7 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from animatize_assets.movement.conditions import margin_of
-from animatize_assets.movement.measurements import MEASUREMENTS, Axis, Readings, Value
+from animatize_assets.movement.derived_values import Value
+from animatize_assets.movement.measurements import MEASUREMENTS, Axis, Readings
 from animatize_assets.movement.models import Direction, MovementEvidence
 from animatize_assets.movement.rule_schema import DerivedDirection, Rule, RuleBook
 

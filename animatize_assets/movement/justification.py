@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from animatize_assets.movement.measurements import Value
+from animatize_assets.movement.derived_values import Value
 from animatize_assets.movement.models import Direction
 
 FORMS = frozenset({"", "percent", "degrees", "count"})

@@ -13,18 +13,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import cos, radians, sin
 from operator import attrgetter
 from typing import Literal
 
-from animatize_assets.scene.models import Line, SceneAnalysis
+from animatize_assets.movement.derived_values import (
+    Value,
+    area,
+    aspect,
+    diagonal_lean,
+    distance,
+    level,
+    light_above,
+    light_x,
+    line_strength,
+    oblique,
+    of_box,
+    of_horizon,
+    of_largest_person,
+    of_vanishing_point,
+    outdoors,
+    people_score,
+    plumb,
+    side_space,
+    space_lean,
+    tallness,
+    thirds_lean,
+    thirds_peak,
+)
+from animatize_assets.scene.models import SceneAnalysis
 
-Value = float | str | None
 Axis = Literal["x", "y", "turn"]
 """Which way a value above neutral points: to the right, downwards, clockwise."""
-
-_DIGITS = 6
-"""Derived values keep six decimals, so that a mirrored picture gives exactly the same ones."""
 
 
 @dataclass(frozen=True)
@@ -53,155 +72,11 @@ def _pointing(name: str, meaning: str, axis: Axis, neutral: float) -> Measuremen
     return Measurement(name, meaning, attrgetter(name), "number", axis, neutral)
 
 
-def _ramp(value: float, start: float, end: float) -> float:
-    return min(1.0, max(0.0, (value - start) / (end - start)))
-
-
-def _horizontal(line: Line) -> float:
-    return _ramp(abs(line.angle_deg), 20, 10)
-
-
-def _vertical(line: Line) -> float:
-    return _ramp(abs(line.angle_deg), 70, 80)
-
-
-def _diagonal(line: Line) -> float:
-    return 1 - _horizontal(line) - _vertical(line)
-
-
-def _line_strength(kind: Callable[[Line], float]) -> Callable[[SceneAnalysis], Value]:
-    def read(analysis: SceneAnalysis) -> Value:
-        strength = sum(line.strength * kind(line) for line in analysis.composition.lines)
-        return round(min(1.0, strength), _DIGITS)
-
-    return read
-
-
-def _diagonal_lean(analysis: SceneAnalysis) -> Value:
-    lean = 0.0
-    for line in analysis.composition.lines:
-        lean += line.strength * _diagonal(line) * (1 if line.angle_deg > 0 else -1)
-    return round(max(-1.0, min(1.0, lean)), _DIGITS)
-
-
 def _score(scene_type: str) -> Measurement:
     def read(analysis: SceneAnalysis) -> Value:
         return analysis.scene_type.scores.get(scene_type)
 
     return Measurement(f"scene_type.scores.{scene_type}", f"score of '{scene_type}', 0..1", read)
-
-
-def _of_vanishing_point(
-    field: Callable[[float, float, float], float],
-) -> Callable[[SceneAnalysis], Value]:
-    def read(analysis: SceneAnalysis) -> Value:
-        point = analysis.composition.vanishing_point
-        return None if point is None else round(field(point.x, point.y, point.strength), _DIGITS)
-
-    return read
-
-
-def _of_horizon(
-    field: Callable[[float, float, float], float],
-) -> Callable[[SceneAnalysis], Value]:
-    def read(analysis: SceneAnalysis) -> Value:
-        line = analysis.composition.horizon
-        return (
-            None if line is None else round(field(line.y, line.angle_deg, line.strength), _DIGITS)
-        )
-
-    return read
-
-
-def _of_box(
-    field: Callable[[float, float, float, float], float],
-) -> Callable[[SceneAnalysis], Value]:
-    def read(analysis: SceneAnalysis) -> Value:
-        box = analysis.subject.bbox
-        return None if box is None else round(field(*box), _DIGITS)
-
-    return read
-
-
-def _of_largest_person(
-    field: Callable[[float, float, float, float], float],
-) -> Callable[[SceneAnalysis], Value]:
-    def read(analysis: SceneAnalysis) -> Value:
-        people = analysis.subject.people
-        if not people:
-            return None
-        # The mirrored picture must choose the same person: size first, then height in the frame.
-        largest = max(people, key=lambda p: (_area(*p.bbox), p.score, p.bbox[3], p.bbox[1]))
-        return round(field(*largest.bbox), _DIGITS)
-
-    return read
-
-
-def _area(x0: float, y0: float, x1: float, y1: float) -> float:
-    return round((x1 - x0) * (y1 - y0), _DIGITS)
-
-
-def _outdoors(analysis: SceneAnalysis) -> Value:
-    scores = analysis.scene_type.scores
-    outdoors = sum(scores.get(name, 0.0) for name in ("landscape", "nature", "urban", "water"))
-    return round(min(1.0, outdoors), _DIGITS)
-
-
-def _people_score(analysis: SceneAnalysis) -> Value:
-    return max((person.score for person in analysis.subject.people), default=None)
-
-
-def _side_space(analysis: SceneAnalysis) -> Value:
-    space = analysis.composition.negative_space
-    return max(space.left, space.right)
-
-
-def _space_lean(analysis: SceneAnalysis) -> float:
-    space = analysis.composition.negative_space
-    return round(space.right - space.left, _DIGITS)
-
-
-def _thirds_lean(analysis: SceneAnalysis) -> float:
-    thirds = analysis.composition.thirds
-    right, left = thirds.top_right + thirds.bottom_right, thirds.top_left + thirds.bottom_left
-    return round(right - left, _DIGITS)
-
-
-def _thirds_peak(analysis: SceneAnalysis) -> Value:
-    thirds = analysis.composition.thirds
-    return max(thirds.top_left, thirds.top_right, thirds.bottom_left, thirds.bottom_right)
-
-
-def _light_x(analysis: SceneAnalysis) -> float | None:
-    angle = analysis.lighting.direction_deg
-    return None if angle is None else round(cos(radians(angle)), _DIGITS)
-
-
-def _light_above(analysis: SceneAnalysis) -> Value:
-    angle = analysis.lighting.direction_deg
-    return None if angle is None else round(sin(radians(angle)), _DIGITS)
-
-
-def _distance(
-    read: Callable[[SceneAnalysis], float | None], neutral: float
-) -> Callable[[SceneAnalysis], Value]:
-    def distance(analysis: SceneAnalysis) -> Value:
-        value = read(analysis)
-        return None if value is None else round(abs(value - neutral), _DIGITS)
-
-    return distance
-
-
-def _aspect(analysis: SceneAnalysis) -> Value:
-    return round(analysis.width / analysis.height, _DIGITS)
-
-
-def _tallness(analysis: SceneAnalysis) -> Value:
-    box = analysis.subject.bbox
-    if box is None or box[2] <= box[0]:
-        return None
-    height = (box[3] - box[1]) * analysis.height
-    return round(height / ((box[2] - box[0]) * analysis.width), _DIGITS)
 
 
 _PLAIN = (
@@ -261,96 +136,96 @@ _DERIVED = (
     Measurement(
         "composition.balance.offset_x",
         "sideways distance of the visual mass from the middle, 0..0.5",
-        _distance(attrgetter("composition.balance.center_x"), 0.5),
+        distance(attrgetter("composition.balance.center_x"), 0.5),
     ),
     Measurement(
-        "composition.negative_space.side", "the emptier of left and right band", _side_space
+        "composition.negative_space.side", "the emptier of left and right band", side_space
     ),
     Measurement(
         "composition.negative_space.side_gap",
         "how much emptier it is than the other",
-        _distance(_space_lean, 0.0),
+        distance(space_lean, 0.0),
     ),
-    Measurement("composition.thirds.peak", "energy at the strongest power point", _thirds_peak),
+    Measurement("composition.thirds.peak", "energy at the strongest power point", thirds_peak),
     Measurement(
         "composition.thirds.lean",
         "how much more energy lies at the power points of one side",
-        _distance(_thirds_lean, 0.0),
+        distance(thirds_lean, 0.0),
     ),
     Measurement(
         "composition.lines.horizontal",
         "share of line length within 10 degrees of level, fading to 20",
-        _line_strength(_horizontal),
+        line_strength(level),
     ),
     Measurement(
         "composition.lines.vertical",
         "share of line length within 10 degrees of plumb, fading to 20",
-        _line_strength(_vertical),
+        line_strength(plumb),
     ),
     Measurement(
         "composition.lines.diagonal",
         "share of line length that is neither",
-        _line_strength(_diagonal),
+        line_strength(oblique),
     ),
     Measurement(
         "composition.lines.diagonal_gap",
         "how far one diagonal outweighs the other",
-        _distance(lambda analysis: float(_diagonal_lean(analysis) or 0.0), 0.0),
+        distance(diagonal_lean, 0.0),
     ),
     Measurement(
         "composition.vanishing_point.strength",
         "share of converging lines that agree",
-        _of_vanishing_point(lambda _x, _y, strength: strength),
+        of_vanishing_point(lambda _x, _y, strength: strength),
     ),
     Measurement(
         "composition.vanishing_point.offset",
         "distance of the vanishing point from the middle, 0.5 = on the frame's edge",
-        _of_vanishing_point(lambda x, y, _: max(abs(x - 0.5), abs(y - 0.5))),
+        of_vanishing_point(lambda x, y, _: max(abs(x - 0.5), abs(y - 0.5))),
     ),
     Measurement(
         "composition.horizon.y",
         "height of the horizon, 0 = top",
-        _of_horizon(lambda y, _angle, _strength: y),
+        of_horizon(lambda y, _angle, _strength: y),
     ),
     Measurement(
         "composition.horizon.tilt_deg",
         "how far the horizon is from level, degrees",
-        _of_horizon(lambda _y, angle, _strength: abs(angle)),
+        of_horizon(lambda _y, angle, _strength: abs(angle)),
     ),
     Measurement(
         "composition.horizon.strength",
         "how clear the horizon is",
-        _of_horizon(lambda _y, _angle, strength: strength),
+        of_horizon(lambda _y, _angle, strength: strength),
     ),
     Measurement(
         "subject.offset_x",
         "sideways distance of the subject from the middle, 0..0.5",
-        _of_box(lambda x0, _y0, x1, _y1: abs((x0 + x1) / 2 - 0.5)),
+        of_box(lambda x0, _y0, x1, _y1: abs((x0 + x1) / 2 - 0.5)),
     ),
     Measurement(
-        "subject.height", "height of the subject's box", _of_box(lambda _x0, y0, _x1, y1: y1 - y0)
+        "subject.height", "height of the subject's box", of_box(lambda _x0, y0, _x1, y1: y1 - y0)
     ),
     Measurement(
-        "subject.width", "width of the subject's box", _of_box(lambda x0, _y0, x1, _y1: x1 - x0)
+        "subject.width", "width of the subject's box", of_box(lambda x0, _y0, x1, _y1: x1 - x0)
     ),
-    Measurement("subject.tallness", "height over width of the subject's box in pixels", _tallness),
+    Measurement("subject.tallness", "height over width of the subject's box in pixels", tallness),
     Measurement(
         "people.count",
         "people and faces found",
         lambda analysis: float(len(analysis.subject.people)),
     ),
     Measurement(
-        "people.score", "score of the surest person; none when nobody is found", _people_score
+        "people.score", "score of the surest person; none when nobody is found", people_score
     ),
-    Measurement("people.area", "box area of the largest person", _of_largest_person(_area)),
+    Measurement("people.area", "box area of the largest person", of_largest_person(area)),
     Measurement(
-        "lighting.side", "how far the light comes from a side, 0..1", _distance(_light_x, 0.0)
+        "lighting.side", "how far the light comes from a side, 0..1", distance(light_x, 0.0)
     ),
-    Measurement("lighting.above", "1 = light straight from above, -1 = from below", _light_above),
+    Measurement("lighting.above", "1 = light straight from above, -1 = from below", light_above),
     Measurement(
-        "scene_type.outdoors", "scores of landscape, nature, urban and water together", _outdoors
+        "scene_type.outdoors", "scores of landscape, nature, urban and water together", outdoors
     ),
-    Measurement("image.aspect_ratio", "width over height", _aspect),
+    Measurement("image.aspect_ratio", "width over height", aspect),
 )
 
 _POINTING = (
@@ -359,31 +234,31 @@ _POINTING = (
     Measurement(
         "composition.negative_space.lean_x",
         "right band's emptiness minus left band's",
-        _space_lean,
+        space_lean,
         axis="x",
     ),
     Measurement(
         "composition.thirds.lean_x",
         "energy at the right power points minus the left",
-        _thirds_lean,
+        thirds_lean,
         axis="x",
     ),
     Measurement(
         "composition.lines.diagonal_lean",
         "1 = all diagonals rise to the right",
-        _diagonal_lean,
+        diagonal_lean,
         axis="x",
     ),
     Measurement(
         "composition.horizon.angle_deg",
         "positive = rises to the right: the camera leans clockwise",
-        _of_horizon(lambda _y, angle, _strength: angle),
+        of_horizon(lambda _y, angle, _strength: angle),
         axis="turn",
     ),
     Measurement(
         "composition.vanishing_point.x",
         "where the lines meet",
-        _of_vanishing_point(lambda x, _y, _strength: x),
+        of_vanishing_point(lambda x, _y, _strength: x),
         axis="x",
         neutral=0.5,
     ),
@@ -392,11 +267,11 @@ _POINTING = (
     Measurement(
         "people.center_x",
         "where the largest person is",
-        _of_largest_person(lambda x0, _y0, x1, _y1: (x0 + x1) / 2),
+        of_largest_person(lambda x0, _y0, x1, _y1: (x0 + x1) / 2),
         axis="x",
         neutral=0.5,
     ),
-    Measurement("lighting.from_x", "1 = the light comes from the right", _light_x, axis="x"),
+    Measurement("lighting.from_x", "1 = the light comes from the right", light_x, axis="x"),
     _pointing("regions.sky.center_y", "how low the sky lies", "y", 0.5),
     _pointing("regions.water.center_x", "where the water is", "x", 0.5),
     _pointing("regions.water.center_y", "how low the water lies", "y", 0.5),
