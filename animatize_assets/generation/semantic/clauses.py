@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from animatize_assets.generation.semantic.vocabulary import (
     ABBREVIATIONS,
     ARTICLES,
+    ASKING,
     COMPOUNDS,
     CONTRACTIONS,
     DROPPED_ANYWHERE,
@@ -44,6 +45,7 @@ _TOKEN = re.compile(
       (?P<quoted>"[^"]*")
     | (?P<stop>[.;!?\n\r…]+(?=\s|$|["')\]}]) | [;!?\n\r…]+)
     | (?P<comma>[,\u2014\u2013]+ | (?<=\s)-+(?=\s) | --+)
+    | (?P<aperture>\b[fF]/\d+(?:\.\d+)?)
     | (?P<number>(?:(?<![\w)])[+-])?\d+(?:[.,:/]\d+)*[%°\w]*)
     | (?P<word>[^\W\d](?:\w|['.-](?=\w))*)
     | (?P<symbol>\S)
@@ -87,7 +89,7 @@ def _cut(text: str) -> Iterator[tuple[int, list[str]]]:
         elif kind == "comma":
             yield sentence, tokens
             tokens = []
-        elif kind in {"number", "word", "symbol"}:
+        elif kind in {"aperture", "number", "word", "symbol"}:
             tokens.extend(_spelled(token.casefold()))
         elif kind == "quoted":
             tokens.append(token)
@@ -148,27 +150,35 @@ def _is_number(word: str) -> bool:
 def _filler_before(words: Sequence[str], has_article: Sequence[bool]) -> int:
     """Return where the content begins."""
     start = 0
+    was_asked = False
     while start < len(words):
         rest = tuple(words[start : start + _LONGEST])
-        if has_article[start]:
-            length = _match(rest, _MEDIA)
-        else:
-            length = _match(rest, _LEADING) or _match(rest, _MEDIA)
+        length = _match(rest, _MEDIA)
+        if not length and not has_article[start]:
+            length = _match(rest, _LEADING)
             if not length and rest[:1] in LEADING_BEFORE_A_THING:
-                after = start + 1
-                filler = after == len(words) or has_article[after] or _is_number(words[after])
-                length = int(filler or _filler_before(words[after:], has_article[after:]) > 0)
+                length = int(was_asked or _thing_follows(words, has_article, start + 1))
+            was_asked = rest[0] in ASKING
         if not length:
             return start
         start += length
     return start
 
 
+def _thing_follows(words: Sequence[str], has_article: Sequence[bool], place: int) -> bool:
+    return (
+        place == len(words)
+        or has_article[place]
+        or _is_number(words[place])
+        or _filler_before(words[place:], has_article[place:]) > 0
+    )
+
+
 def _filler_after(words: Sequence[str], start: int) -> int:
     """Return where the content ends."""
     stop = len(words)
     while stop > start:
-        for phrase in TRAILING_FILLERS:
+        for phrase in _TRAILING.get(words[stop - 1], ()):
             if tuple(words[max(start, stop - len(phrase)) : stop]) == phrase:
                 stop -= len(phrase)
                 break
@@ -182,13 +192,15 @@ def _match(words: Words, phrases: Mapping[str, Sequence[Words]]) -> int:
     return next((len(p) for p in phrases.get(words[0], ()) if words[: len(p)] == p), 0)
 
 
-def _by_first_word(phrases: Iterable[Words]) -> dict[str, list[Words]]:
+def _by_word(place: int, phrases: Iterable[Words]) -> dict[str, list[Words]]:
+    """Find phrases by one of their words; the longest come first."""
     found: dict[str, list[Words]] = {}
     for phrase in sorted(phrases, key=len, reverse=True):
-        found.setdefault(phrase[0], []).append(phrase)
+        found.setdefault(phrase[place], []).append(phrase)
     return found
 
 
-_LEADING = _by_first_word(LEADING_FILLERS)
-_MEDIA = _by_first_word(LEADING_MEDIA)
+_LEADING = _by_word(0, LEADING_FILLERS)
+_MEDIA = _by_word(0, LEADING_MEDIA)
+_TRAILING = _by_word(-1, TRAILING_FILLERS)
 _LONGEST = max(len(phrase) for phrase in LEADING_FILLERS)

@@ -14,6 +14,7 @@ from animatize_assets.generation.semantic.clauses import Clause, Words
 from animatize_assets.generation.semantic.vocabulary import (
     ALL_THAT_FOLLOWS,
     ANAPHORA,
+    APERTURE,
     BINDING,
     CAMERA,
     CONNECTING,
@@ -22,6 +23,7 @@ from animatize_assets.generation.semantic.vocabulary import (
     MODIFIER_ENDINGS,
     MODIFIERS,
     NEGATIONS,
+    NO_ORDER,
     ORDERED,
     POSITIONS,
     QUALIFYING,
@@ -70,8 +72,8 @@ def must_stay(clauses: Sequence[Clause], kinds: Sequence[Kind]) -> bool:
     """Whether the order of all clauses is, or may be, part of the meaning."""
     for clause in clauses:
         for place, word in enumerate(clause.words):
-            beside = word == "next" and clause.words[place + 1 : place + 2] == ("to",)
-            if (word in ORDERED and not beside) or word in BINDING:
+            is_order = word in ORDERED and clause.words[place : place + 2] not in NO_ORDER
+            if is_order or word in BINDING:
                 return True
     hosts = sum(kind in {Kind.THING, Kind.CAMERA, Kind.SCENE} for kind in kinds)
     if Kind.LONE in kinds and hosts >= 2:
@@ -110,7 +112,8 @@ def _is_scene(words: Words) -> bool:
 
 
 def _is_lens(word: str) -> bool:
-    return word.endswith(LENS_LENGTH) and word[: -len(LENS_LENGTH)].isdigit()
+    length = word.removesuffix(LENS_LENGTH)
+    return (length != word and length.isdigit()) or word.startswith(APERTURE)
 
 
 def _is_lone(words: Words) -> bool:

@@ -1,8 +1,7 @@
 """The words that decide what may be left out of a text and what may move within it.
 
 Belongs here: lists of words, and what each list is for. Does not belong here: the rules that use
-them (``clauses``, ``canonical``). A word that is missing costs a reuse, never a wrong one: what no
-list knows is content, and it stays where it is.
+them (``clauses``, ``kinds``, ``canonical``). What no list knows is content and is never left out.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ DROPPED_ANYWHERE = frozenset({"please", "kindly", "um", "uh", "uhm", "pls", "plz
 
 SPELLED_OUT_AFTER = _words(
     "says say saying reads spelling spelled titled labelled labeled captioned word words letter"
-    " letters text named called"
+    " letters named called"
 )
 """What follows is written in the picture, so nothing of it is filler."""
 
@@ -60,6 +59,9 @@ LEADING_BEFORE_A_THING = tuple(
 )  # fmt: skip
 """Filler only where an article, a number or other filler follows, or nothing: 'show a horse', but
 not 'show horse'."""
+
+ASKING = frozenset({"could", "can", "would", "will", "i", "let"})
+"""Begin a phrase of :data:`LEADING_FILLERS` that is followed by a verb: 'could you show horses'."""
 
 LEADING_MEDIA = tuple(
     (medium, link)
@@ -156,6 +158,9 @@ QUALIFYING = _words(
 LENS_LENGTH = "mm"
 """Ends the focal length of a lens: '35mm'."""
 
+APERTURE = "f/"
+"""Begins the aperture of a lens: 'f/1.8'."""
+
 CONNECTING = _words("with in at of and by during on under from for to")
 """May stand in a clause about the whole picture without tying it to anything."""
 
@@ -219,6 +224,9 @@ ORDERED = _words(
     " except unless otherwise again meanwhile first second third last"
 )
 """With one of these, the order of all clauses is part of the meaning."""
+
+NO_ORDER = frozenset({("next", "to"), ("first", "frame"), ("last", "frame"), ("last", "light")})
+"""A word of :data:`ORDERED` that, with the one after it, says nothing of order."""
 
 NUMBER_WORDS = _words(
     "one two three four five six seven eight nine ten eleven twelve dozen several many some few"
