@@ -116,6 +116,14 @@ class Router:
         """Return how each provider is doing now."""
         return tuple(station.state for station in self._stations.values())
 
+    def state(self, provider: str) -> ProviderState:
+        """Return how one provider is doing now.
+
+        Raises:
+            KeyError: it is not configured.
+        """
+        return self._stations[provider].state
+
     async def close(self) -> None:
         """End what is in flight and let go of the providers' connections."""
         tasks = [flight.task for flight in self._flights.values()]
