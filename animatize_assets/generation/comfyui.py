@@ -13,7 +13,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 from animatize_assets.errors import ProviderError
@@ -21,15 +22,18 @@ from animatize_assets.generation.comfyui_events import Progress
 from animatize_assets.generation.comfyui_outcome import files_of, rejection
 from animatize_assets.generation.comfyui_server import ComfyUIServer, StillWorking
 from animatize_assets.generation.comfyui_workflow import Workflow
-from animatize_assets.generation.models import Call, MadePicture, PictureRequest
+from animatize_assets.generation.models import Call, MadePicture, PictureRequest, Resume
 from animatize_assets.generation.polling import Patience, Sleep
-from animatize_assets.generation.source_image import encoded_source, size_of
-from animatize_assets.generation.verification import media_type_of
+from animatize_assets.generation.remembered import Remembered
+from animatize_assets.generation.source_image import encoded_source
 
 _log = logging.getLogger(__name__)
 
 CALL_OFF_S = 5.0
 """Time for telling the server that a picture is no longer wanted."""
+
+FETCH_S = 300.0
+"""How long reconciliation waits for a picture that is still being made."""
 
 
 def _log_progress(progress: Progress) -> None:
@@ -94,34 +98,82 @@ class ComfyUIPictures:
             ProviderError: it was not delivered; its kind says what may follow.
 
         """
-        resumed = (call.resume or {}).get("prompt_id")
-        prompt_id = resumed or self._new_id()
-        if resumed is None:
-            call.note_remote(prompt_id, {"prompt_id": prompt_id})
-        patience, woken = self._patience(call.timeout_s), asyncio.Event()
+        patience = Patience(call.timeout_s, clock=self._clock, sleep=self._sleep)
+        if call.resume is None:
+            prompt_id, asked = self._new_id(), self._remembered(request)
+            call.note_remote(prompt_id, asked.noted(prompt_id=prompt_id))
+        else:
+            prompt_id, asked = call.resume["prompt_id"], Remembered.of(call.resume)
+        async with self._listening(prompt_id) as woken:
+            try:
+                # After a restart of the server nobody knows the id: it is submitted under it again.
+                if call.resume is None or not await self._server.knows(prompt_id, patience):
+                    prompt_id = await self._submitted(request, call, prompt_id, patience)
+                return await self._delivered(prompt_id, asked, patience, woken)
+            except StillWorking:
+                await self._call_off(prompt_id)
+                raise ProviderError(
+                    f"The ComfyUI server made no picture within {call.timeout_s:.0f} s; allow it "
+                    "more time or give it a lighter workflow.",
+                    kind="transient",
+                    remote_id=prompt_id,
+                ) from None
+            except asyncio.CancelledError:
+                await self._call_off(prompt_id)
+                raise
+
+    async def fetch(self, resume: Resume) -> MadePicture | None:
+        """Fetch what an earlier call made, waiting for it if it is still being made.
+
+        None: the server does not know it, or was kept from finishing it; it cost nothing.
+
+        Raises:
+            ProviderError: it failed for good, or (``ambiguous``) the server could not be asked.
+
+        """
+        prompt_id, asked = resume["prompt_id"], Remembered.of(resume)
+        patience = Patience(FETCH_S, clock=self._clock, sleep=self._sleep)
+        async with self._listening(prompt_id) as woken:
+            try:
+                if not await self._server.knows(prompt_id, patience):
+                    return None
+                return await self._delivered(prompt_id, asked, patience, woken)
+            except StillWorking:
+                raise ProviderError(
+                    f"The ComfyUI server still works on the picture after {FETCH_S:.0f} s.",
+                    kind="ambiguous",
+                    remote_id=prompt_id,
+                    billed_usd=None,
+                ) from None
+            except ProviderError as error:
+                if error.kind == "transient":
+                    return None
+                raise
+
+    @asynccontextmanager
+    async def _listening(self, prompt_id: str) -> AsyncIterator[asyncio.Event]:
+        """Listen to the server's events meanwhile; gives what is set when the prompt has ended."""
+        woken = asyncio.Event()
         listening = asyncio.ensure_future(self._server.listen(prompt_id, woken, self._on_progress))
         try:
-            # After a restart of the server nobody knows the id: it is submitted under it again.
-            if resumed is None or not await self._server.knows(prompt_id, patience):
-                prompt_id = await self._submitted(request, call, prompt_id, patience)
-            entry = await self._server.ended(prompt_id, patience, woken)
-            files = files_of(entry, prompt_id)
-            content = await self._server.fetch(files[0], prompt_id, patience)
-            return self._made(content, request, prompt_id, len(files))
-        except StillWorking:
-            await self._call_off(prompt_id)
-            raise ProviderError(
-                f"The ComfyUI server made no picture within {call.timeout_s:.0f} s; allow it more "
-                "time or give it a lighter workflow.",
-                kind="transient",
-                remote_id=prompt_id,
-            ) from None
-        except asyncio.CancelledError:
-            await self._call_off(prompt_id)
-            raise
+            yield woken
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
+
+    async def _delivered(
+        self, prompt_id: str, asked: Remembered, patience: Patience, woken: asyncio.Event
+    ) -> MadePicture:
+        """Wait for a submitted prompt and fetch its first picture."""
+        entry = await self._server.ended(prompt_id, patience, woken)
+        files = files_of(entry, prompt_id)
+        content = await self._server.fetch(files[0], prompt_id, patience)
+        notes = []
+        if asked.asked_size is None:
+            notes.append("The workflow chose the size.")
+        if len(files) > 1:
+            notes.append(f"The workflow made {len(files)} pictures; the first one is kept.")
+        return asked.made(content, remote_id=prompt_id, cost_usd=0.0, notes=tuple(notes))
 
     async def _submitted(
         self, request: PictureRequest, call: Call, prompt_id: str, patience: Patience
@@ -146,52 +198,30 @@ class ComfyUIPictures:
             return prompt_id
         theirs = str(said["prompt_id"])
         if theirs != prompt_id:  # an old server gives ids of its own
-            call.note_remote(theirs, {"prompt_id": theirs})
+            call.note_remote(theirs, self._remembered(request).noted(prompt_id=theirs))
         if said.get("node_errors"):
             await self._call_off(theirs)  # it would run without the part that is not valid
             raise rejection(said)
         return theirs
 
-    def _made(
-        self, content: bytes, request: PictureRequest, prompt_id: str, pictures: int
-    ) -> MadePicture:
-        media_type, size = media_type_of(content), size_of(content)
-        if media_type is None or size is None:
-            raise ProviderError(
-                "The ComfyUI server gave a file that is no readable PNG, JPEG or WebP picture.",
-                kind="bad_output",
-                remote_id=prompt_id,
-            )
-        return MadePicture(
-            content=content,
-            media_type=media_type,
-            width=size[0],
-            height=size[1],
-            provider=self.name,
-            model=self.model,
-            seed=request.seed if "seed" in self._workflow.slots else None,
-            cost_usd=0.0,
-            asked_size=self._size(request) if self._workflow.takes_size else size,
-            remote_id=prompt_id,
-            notes=tuple(self._notes(request, size, pictures)),
-        )
-
-    def _notes(self, request: PictureRequest, size: tuple[int, int], pictures: int) -> list[str]:
+    def _remembered(self, request: PictureRequest) -> Remembered:
         slots, notes = self._workflow.slots, []
+        size = self._size(request)
         if "prompt" not in slots:
             notes.append("The workflow takes no prompt.")
         if request.prompt.negative and "negative" not in slots:
             notes.append("The workflow takes no negative prompt.")
         if "seed" not in slots:
             notes.append("The workflow takes no seed.")
-        asked = (request.width, request.height)
-        if not self._workflow.takes_size and size != asked:
-            notes.append(f"The workflow chose {size[0]}x{size[1]} px, not {asked[0]}x{asked[1]}.")
-        elif self._workflow.takes_size and self._size(request) != asked:
+        if self._workflow.takes_size and size != (request.width, request.height):
             notes.append(f"The nearest size that the workflow makes is {size[0]}x{size[1]} px.")
-        if pictures > 1:
-            notes.append(f"The workflow made {pictures} pictures; the first one is kept.")
-        return notes
+        return Remembered(
+            provider=self.name,
+            model=self.model,
+            seed=request.seed if "seed" in slots else None,
+            asked_size=size if self._workflow.takes_size else None,
+            notes=tuple(notes),
+        )
 
     def _size(self, request: PictureRequest) -> tuple[int, int]:
         """Round the asked sides to what the workflow makes, px."""
@@ -203,7 +233,5 @@ class ComfyUIPictures:
 
     async def _call_off(self, prompt_id: str) -> None:
         # Shielded: whoever cancels twice must not leave the work running.
-        await asyncio.shield(self._server.call_off(prompt_id, self._patience(CALL_OFF_S)))
-
-    def _patience(self, seconds: float) -> Patience:
-        return Patience(seconds, clock=self._clock, sleep=self._sleep)
+        patience = Patience(CALL_OFF_S, clock=self._clock, sleep=self._sleep)
+        await asyncio.shield(self._server.call_off(prompt_id, patience))

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from animatize_assets.errors import ProviderError
 from animatize_assets.generation.catalogue import expected_cost, nearest_size
 from animatize_assets.generation.flux_tasks import FluxTasks, Task
-from animatize_assets.generation.models import Call, MadePicture, PictureRequest, Usage
+from animatize_assets.generation.models import Call, MadePicture, PictureRequest, Resume, Usage
 from animatize_assets.generation.polling import Patience, Sleep
-from animatize_assets.generation.source_image import encoded_source, size_of
-from animatize_assets.generation.verification import media_type_of
+from animatize_assets.generation.remembered import Remembered
+from animatize_assets.generation.sizes import AspectRatios
+from animatize_assets.generation.source_image import encoded_source
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -31,6 +31,9 @@ BASE_URL = "https://api.bfl.ai"
 
 ALLOWED_HOSTS = ("*.bfl.ai",)
 """Hosts that a task may be polled at with the key; the configured host always may."""
+
+FETCH_S = 120.0
+"""How long reconciliation waits for a picture that is still being made."""
 
 
 class FluxPictures:
@@ -69,7 +72,13 @@ class FluxPictures:
 
     def expected_cost_usd(self, request: PictureRequest) -> float | None:
         """Return what the catalogue says that the picture costs; None when it has no price."""
-        return expected_cost(self._model, request.width, request.height)
+        return expected_cost(
+            self._model,
+            request.width,
+            request.height,
+            input_image=self._model.takes.input_image and request.with_source,
+            characters=len(request.prompt.positive),
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -83,15 +92,38 @@ class FluxPictures:
 
         """
         patience = Patience(call.timeout_s, clock=self._clock, sleep=self._sleep)
-        task = Task.resumed(call.resume or {})
-        if task is None:
-            body = await asyncio.to_thread(self._body, request)
-            task = await self._tasks.submit(self.model, body, patience)
-            if task.cost_usd is None:
-                task = replace(task, cost_usd=self.expected_cost_usd(request))
-            call.note_remote(task.id, task.resume)
+        if call.resume is not None:
+            return await self._delivered(call.resume, patience)
+        body = await asyncio.to_thread(self._body, request)
+        task = await self._tasks.submit(self.model, body, patience)
+        if task.cost_usd is None:
+            task = replace(task, cost_usd=self.expected_cost_usd(request))
+        resume = self._remembered(request).noted(**task.address)
+        call.note_remote(task.id, resume)
+        return await self._delivered(resume, patience)
+
+    async def fetch(self, resume: Resume) -> MadePicture:
+        """Fetch what an earlier call made, waiting for it if it is still being made.
+
+        Raises:
+            ProviderError: it ended without a picture, or (``ambiguous``) nobody could be asked.
+
+        """
+        return await self._delivered(
+            resume, Patience(FETCH_S, clock=self._clock, sleep=self._sleep)
+        )
+
+    async def _delivered(self, resume: Resume, patience: Patience) -> MadePicture:
+        """Wait for a submitted task and fetch its picture."""
+        asked, task = Remembered.of(resume), Task.at(resume)
         delivered = await self._tasks.deliver(task, patience)
-        return self._made(delivered.content, delivered.seed, request, task)
+        return asked.made(
+            delivered.content,
+            remote_id=task.id,
+            cost_usd=task.cost_usd,
+            seed=delivered.seed,
+            usage=Usage(images=1),
+        )
 
     def _body(self, request: PictureRequest) -> dict[str, Any]:
         """Return the task: only what the catalogue says that the model takes."""
@@ -99,10 +131,8 @@ class FluxPictures:
         width, height = nearest_size(self._model, request.width, request.height)
         # PNG: the picture is judged, graded and encoded again afterwards.
         body: dict[str, Any] = {"prompt": request.prompt.positive, "output_format": "png"}
-        if self._by_aspect:
-            body["aspect_ratio"] = _ratio(width, height)
-        else:
-            body |= {"width": width, "height": height}
+        ratio = self._ratio(request)
+        body |= {"width": width, "height": height} if ratio is None else {"aspect_ratio": ratio}
         if takes.seed:
             body["seed"] = request.seed
         if takes.input_image and request.with_source:
@@ -110,36 +140,21 @@ class FluxPictures:
             body["input_image"] = b64encode(source).decode("ascii")
         return body
 
-    @property
-    def _by_aspect(self) -> bool:
-        return self._model.sizes.rule == "aspect_ratios"
+    def _ratio(self, request: PictureRequest) -> str | None:
+        """Return the aspect ratio to ask for; None of a model that takes width and height."""
+        sizes = self._model.sizes
+        if not isinstance(sizes, AspectRatios):
+            return None
+        return sizes.choice((request.width, request.height))[0]
 
-    def _made(
-        self, content: bytes, seed: int | None, request: PictureRequest, task: Task
-    ) -> MadePicture:
-        media_type, size = media_type_of(content), size_of(content)
-        if media_type is None or size is None:
-            raise ProviderError(
-                "flux delivered a file that is no readable PNG, JPEG or WebP picture.",
-                kind="bad_output",
-                remote_id=task.id,
-                billed_usd=task.cost_usd,
-            )
+    def _remembered(self, request: PictureRequest) -> Remembered:
         asked = nearest_size(self._model, request.width, request.height)
-        takes_seed = self._model.takes.seed
-        return MadePicture(
-            content=content,
-            media_type=media_type,
-            width=size[0],
-            height=size[1],
+        return Remembered(
             provider=self.name,
             model=self.model,
-            seed=(request.seed if seed is None else seed) if takes_seed else None,
-            cost_usd=task.cost_usd,
+            seed=request.seed if self._model.takes.seed else None,
             asked_size=asked,
-            aspect_only=self._by_aspect,
-            usage=Usage(images=1, megapixels=size[0] * size[1] / 1e6),
-            remote_id=task.id,
+            aspect_only=self._ratio(request) is not None,
             notes=tuple(self._notes(request, asked)),
         )
 
@@ -148,17 +163,9 @@ class FluxPictures:
         if request.prompt.negative and not self._model.takes.negative:
             notes.append(f"{self.model} takes no negative prompt.")
         if asked != (request.width, request.height):
-            what = f"{asked[0]}x{asked[1]} px"
-            if self._by_aspect:
-                what = f"the aspect ratio {_ratio(*asked)}, in a number of pixels of its own choice"
+            ratio = self._ratio(request)
+            what = f"{asked[0]}x{asked[1]} px" if ratio is None else f"the aspect ratio {ratio}"
             notes.append(f"The nearest that {self.model} makes is {what}.")
         if request.with_source and not self._model.takes.input_image:
             notes.append(f"{self.model} takes no input image: the picture is made from text alone.")
         return notes
-
-
-def _ratio(width: int, height: int) -> str:
-    from math import gcd
-
-    common = gcd(width, height)
-    return f"{width // common}:{height // common}"

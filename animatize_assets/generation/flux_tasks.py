@@ -60,17 +60,16 @@ class Task:
     """What it costs if it ends well, as told on submission; None when that is not known."""
 
     @property
-    def resume(self) -> dict[str, str]:
-        """What the ledger keeps. The polling address holds no key and no signature."""
+    def address(self) -> dict[str, str]:
+        """What the ledger keeps of it. The polling address holds no key and no signature."""
         kept = {"id": self.id, "polling_url": self.polling_url}
         return kept if self.cost_usd is None else {**kept, "cost_usd": repr(self.cost_usd)}
 
     @classmethod
-    def resumed(cls, kept: Mapping[str, str]) -> Task | None:
-        """Return the task of :attr:`resume`; None when it was kept by something else."""
-        if "polling_url" not in kept:
-            return None
-        return cls(kept.get("id", ""), kept["polling_url"], _dollars(kept.get("cost_usd")))
+    def at(cls, address: Mapping[str, str]) -> Task:
+        """Return the task of :attr:`address`."""
+        cost = address.get("cost_usd")
+        return cls(address["id"], address["polling_url"], None if cost is None else float(cost))
 
 
 @dataclass(frozen=True)
@@ -273,10 +272,13 @@ def _raise_if_ended(status: str, said: Mapping[str, Any], task: Task) -> None:
 
 
 def _gone(task: Task, why: str) -> ProviderError:
-    """Build the error of a task that will never give a picture; it counts as paid where told."""
+    """Build the error of a task that will never give a picture.
+
+    Whether it was charged is not told, so it counts as the most that it can have cost.
+    """
     return ProviderError(
         f"flux has no picture for this task: {why}.",
-        kind="transient",
+        kind="bad_output",
         remote_id=task.id,
         billed_usd=task.cost_usd,
     )
@@ -323,13 +325,6 @@ def _details(body: Mapping[str, Any]) -> str:
 def _seed(result: Any) -> int | None:
     seed = result.get("seed") if isinstance(result, dict) else None
     return seed if isinstance(seed, int) and not isinstance(seed, bool) else None
-
-
-def _dollars(kept: str | None) -> float | None:
-    try:
-        return None if kept is None else float(kept)
-    except ValueError:
-        return None
 
 
 def _number(value: Any) -> float | None:

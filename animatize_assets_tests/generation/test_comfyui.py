@@ -15,6 +15,7 @@ from animatize_assets.generation.comfyui_server import ComfyUIServer
 from animatize_assets.generation.comfyui_workflow import Workflow
 from animatize_assets.generation.models import Call, MadePicture, PictureRequest
 from animatize_assets.generation.polling import Patience
+from animatize_assets.generation.remembered import Remembered
 from animatize_assets.generation.verification import verify_picture
 from animatize_assets_tests.generation.quick_time import QuickTime
 from animatize_assets_tests.generation.requests import picture_request
@@ -107,6 +108,12 @@ def submit(server: LoopbackServer, name: str) -> None:
     asyncio.run(run())
 
 
+def noted(name: str) -> dict[str, str]:
+    """What a process that was killed had noted."""
+    asked = Remembered(provider="comfyui", model="test-1", seed=None, asked_size=(320, 180))
+    return asked.noted(prompt_id=name)
+
+
 def eventually_idle(server: LoopbackServer) -> None:
     """Wait until nothing is queued or running any more."""
     for _ in range(1000):
@@ -128,7 +135,8 @@ def test_a_workflow_without_a_model_makes_the_asked_picture(server: LoopbackServ
     assert (made.provider, made.cost_usd, made.seed) == ("comfyui", 0.0, None)
     assert made.model.startswith("test-")
     (prompt,) = submitted(server)
-    assert notes.noted == [(prompt["prompt_id"], {"prompt_id": prompt["prompt_id"]})]
+    ((remote_id, resume),) = notes.noted
+    assert remote_id == resume["prompt_id"] == prompt["prompt_id"]
     assert str(uuid.UUID(prompt["prompt_id"])) == prompt["prompt_id"] == made.remote_id
 
 
@@ -163,23 +171,50 @@ def test_the_same_picture_again_is_another_file(server: LoopbackServer) -> None:
 def test_the_id_is_noted_before_anything_is_sent(server: LoopbackServer) -> None:
     def look(remote_id: str, resume: Mapping[str, str]) -> None:
         assert not server.calls("comfyui.prompt")
-        assert resume == {"prompt_id": remote_id}
+        assert resume["prompt_id"] == remote_id
 
     make(server, call=Call(timeout_s=60.0, note_remote=look))
 
 
 def test_a_killed_process_finds_its_picture_again(server: LoopbackServer) -> None:
-    first = make(server)
-    resume = {"prompt_id": str(first.remote_id)}
-    again = make(server, call=Call(timeout_s=60.0, resume=resume))
-    assert again.content == first.content
+    notes = Notes()
+    first = make(server, call=Call(timeout_s=60.0, note_remote=notes))
+    again = make(server, call=Call(timeout_s=60.0, resume=notes.noted[0][1]))
+    assert again == first
     assert len(submitted(server)) == 1
+
+
+def test_reconciliation_fetches_it_without_the_request(server: LoopbackServer) -> None:
+    notes = Notes()
+    request = picture_request(width=321, height=181, seed=99)
+    limits = Call(timeout_s=60.0, note_remote=notes)
+    first = make(server, sampling(), request=request, call=limits)
+    resume = notes.noted[0][1]
+    again = talk(server, lambda provider: provider.fetch(resume))
+    assert again == first
+    server.restart("comfyui")
+    assert talk(server, lambda provider: provider.fetch(resume)) is None
+
+
+def test_reconciliation_is_told_what_failed_for_good(server: LoopbackServer) -> None:
+    notes = Notes()
+    server.script("comfyui.prompt", "execution_error", OUT_OF_MEMORY)
+    for outcome in ("invalid_request", "transient"):
+        assert failure(server, call=Call(timeout_s=60.0, note_remote=notes)).kind == outcome
+    with pytest.raises(ProviderError) as caught:
+        talk(server, lambda provider: provider.fetch(notes.noted[0][1]))
+    assert caught.value.kind == "invalid_request"
+    assert talk(server, lambda provider: provider.fetch(notes.noted[1][1])) is None
+    server.down("comfyui", "refused")
+    with pytest.raises(ProviderError) as caught:
+        talk(server, lambda provider: provider.fetch(notes.noted[0][1]))
+    assert (caught.value.kind, caught.value.billed_usd) == ("ambiguous", None)
 
 
 def test_a_killed_process_waits_for_what_still_runs(slow: LoopbackServer) -> None:
     name = str(uuid.uuid4())
     submit(slow, name)
-    made = make(slow, call=Call(timeout_s=60.0, resume={"prompt_id": name}), **REAL_TIME)
+    made = make(slow, call=Call(timeout_s=60.0, resume=noted(name)), **REAL_TIME)
     assert made.remote_id == name
     assert len(submitted(slow)) == 1
 
@@ -189,7 +224,7 @@ def test_what_a_restarted_server_forgot_is_submitted_under_its_id_again(
 ) -> None:
     first, notes = make(server), Notes()
     server.restart("comfyui")
-    resume = {"prompt_id": str(first.remote_id)}
+    resume = noted(str(first.remote_id))
     again = make(server, call=Call(timeout_s=60.0, note_remote=notes, resume=resume))
     assert again.remote_id == first.remote_id
     assert notes.noted == []
@@ -221,7 +256,7 @@ def test_a_server_that_goes_away_while_it_works_leaves_the_row_open(slow: Loopba
     error = failure(slow, on_progress=stop)
     assert (error.kind, error.billed_usd) == ("ambiguous", None)
     slow.up("comfyui")
-    resume = {"prompt_id": str(error.remote_id)}
+    resume = noted(str(error.remote_id))
     made = make(slow, call=Call(timeout_s=60.0, resume=resume), **REAL_TIME)
     assert made.remote_id == error.remote_id
     assert len(slow.bill) == 1
@@ -328,7 +363,8 @@ def test_a_workflow_without_a_size_says_what_it_chose(server: LoopbackServer) ->
     request = picture_request()
     made = make(server, nodes, request=request)
     verify_picture(made, request)
-    assert any("64x32" in note for note in made.notes)
+    assert (made.width, made.height) == (64, 32)
+    assert any("chose the size" in note for note in made.notes)
 
 
 @pytest.mark.parametrize(
