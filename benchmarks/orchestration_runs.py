@@ -27,7 +27,6 @@ from animatize_assets.defs import assets
 from animatize_assets.defs.build import build_definitions
 from animatize_assets.defs.partitions import range_tags
 from animatize_assets.defs.resources import WorkshopResource, default_resources
-from animatize_assets.generation.local import LocalProvider
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.orchestration import open_instance, register_images
 from animatize_assets.pipeline.making import default_stages
@@ -62,7 +61,7 @@ def measured_run(
 def make_template(data_dir: Path, template: Path) -> None:
     """Send one small image through the real pipeline and keep its records and files."""
     stores = open_stores(UPath(data_dir), ImageLimits())
-    workshop = open_workshop(*stores, providers={"local": LocalProvider()})
+    workshop = open_workshop(*stores)
     (path,) = write_images(data_dir / "given", 1)
     key = workshop.images.ingest(path).image_key or ""
     template.mkdir()

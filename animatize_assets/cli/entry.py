@@ -20,6 +20,9 @@ from animatize_assets.cli.size import SIZE
 
 CommandFunction = Callable[..., object]
 
+PROVIDERS = ("local", "openai", "flux", "imagen", "comfyui")
+"""Names that `--provider` takes; which of them can be used, `animatize providers` tells."""
+
 
 class _InOrder(click.Group):
     """Lists the commands in the order in which a newcomer needs them."""
@@ -81,7 +84,7 @@ def ingest() -> None:
 @click.option("--all", "everything", is_flag=True, help="Every image, complete or not.")
 @click.option(
     "--provider",
-    type=click.Choice(["local"]),
+    type=click.Choice(PROVIDERS),
     default="local",
     show_default=True,
     help="Who makes the picture.",
@@ -93,6 +96,13 @@ def ingest() -> None:
     "--style", metavar="NAME", default="cinematic", show_default=True, help="Style of the prompt."
 )
 @click.option("--size", type=SIZE, help="Of picture and clip. Default: 1280 px, image's aspect.")
+@click.option(
+    "--expand",
+    type=click.Choice(["off", "draft", "final"]),
+    default="off",
+    show_default=True,
+    help="Let a language model expand the prompt; draft: the cheaper one.",
+)
 @_command
 def run() -> None:
     """Make what is missing of every image, or everything of those named.
@@ -125,6 +135,63 @@ def analyze() -> None:
 @_command
 def status() -> None:
     """Images by state, providers, what is stored, the last runs. Creates no image folder."""
+
+
+@animatize.command(short_help="The catalogue of provider models, and what is configured.")
+@_command
+def providers() -> None:
+    """Show the catalogue of provider models, and what is configured.
+
+    Prices are US dollars with their date; a price that is not known is empty, never 0.
+    """
+
+
+@animatize.command(short_help="Keys, retired models, what expires soon.")
+@click.option("--reach", is_flag=True, help="Also ask each configured provider; costs nothing.")
+@_command
+def doctor() -> None:
+    """Check what is configured: keys, models, addresses, optional files.
+
+    Warns 60 days before a model is shut down. Exit code 1 when something configured cannot work,
+    such as a retired model, whose successor is named.
+    """
+
+
+@animatize.command(short_help="What pictures would cost, before anything is spent.")
+@click.argument("keys", metavar="[KEY]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every image.")
+@click.option(
+    "--provider", type=click.Choice(PROVIDERS), required=True, help="Who would make them."
+)
+@click.option("--size", type=SIZE, help="Of the pictures. Default: 1280 px, image's aspect.")
+@_command
+def quote() -> None:
+    """Say what pictures would cost, with a 90 % interval, retries and expected hits included.
+
+    Nothing is asked of the provider. A price that is not known makes the total unknown.
+    """
+
+
+@animatize.command(short_help="Everything again without caches, and what differs.")
+@click.argument("key")
+@click.option("--paid", is_flag=True, help="Ask a provider that takes money again, too.")
+@_command
+def reproduce() -> None:
+    """Make everything of one image again without caches, and say what is equal and what differs.
+
+    What is kept is not touched. Exit code 1 when something differs or cannot be made.
+    """
+
+
+@animatize.command(short_help="What the caches hold, or clean them.")
+@click.argument("what", type=click.Choice(["stats", "clean"]))
+@_command
+def cache() -> None:
+    """Tell what the caches hold and how often they were hit, or clean them.
+
+    clean drops results that are too old or too many, and what crashes left behind; what an asset
+    points to is never dropped.
+    """
 
 
 def main() -> None:

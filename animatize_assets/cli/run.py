@@ -42,11 +42,13 @@ def run(
     target: str,
     style: str,
     size: tuple[int, int] | None,
+    expand: str,
 ) -> int:
     """Materialize the images named, all, or those not complete; 1 when one failed.
 
     Raises:
         InvalidSetting: no such target model or style; the sentence lists those there are.
+        NotConfigured: the provider is not set up; the sentence says what is missing.
 
     """
     if keys and everything:
@@ -54,6 +56,7 @@ def run(
     load_dialects().of(target)
     load_templates().style(style)
     workplace = open_workplace()
+    workplace.check_provider(provider)
     known = workplace.known_keys()
     named, unknown = _resolve(keys, known)
     result = NOTHING
@@ -61,7 +64,13 @@ def run(
         result = materialize(
             terminal,
             workplace,
-            {"provider": provider, "target": target, "style": style, "size": size and list(size)},
+            {
+                "provider": provider,
+                "target": target,
+                "style": style,
+                "size": size and list(size),
+                "expand": expand,
+            },
             keys=named or known,
             only_incomplete=not (named or everything),
         )

@@ -5,6 +5,8 @@ Belongs here: opening things. Does not belong here: what is done with them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,10 +15,17 @@ from upath import UPath
 
 from animatize_assets.database.engine import open_engine
 from animatize_assets.database.migration import upgrade
-from animatize_assets.errors import InvalidSetting
+from animatize_assets.defs.from_settings import generation_setup
+from animatize_assets.errors import InvalidSetting, NotConfigured
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.images.store import ImageStore
+from animatize_assets.pipeline.generation_setup import (
+    GenerationSetup,
+    ProviderSetup,
+    missing,
+)
+from animatize_assets.pipeline.workshop import Workshop, open_workshop
 from animatize_assets.settings import Settings
 
 DATABASE = "animatize.db"
@@ -52,6 +61,38 @@ class Workplace:
     def artifacts(self) -> ArtifactStore:
         """What was made from the images."""
         return ArtifactStore(UPath(self.data_dir))
+
+    @cached_property
+    def generation(self) -> GenerationSetup:
+        """What is set about providers, money and caches."""
+        return generation_setup(self.settings)
+
+    def check_provider(self, name: str) -> None:
+        """Return when the provider ``name`` is set up.
+
+        Raises:
+            NotConfigured: it is not; the sentence says what is missing.
+        """
+        lacks = missing(name, self.generation.providers.get(name, ProviderSetup()))
+        if name != "local" and lacks:
+            raise NotConfigured(f"Provider '{name}' is not configured: {lacks}.")
+
+    @contextmanager
+    def workshop(self) -> Iterator[Workshop]:
+        """Everything the stages work with, closed at the end.
+
+        Raises:
+            NotConfigured: a model is named that is not there, is retired, or needs an extra.
+        """
+        workshop = open_workshop(
+            self.images,
+            self.artifacts,
+            generation=self.generation,
+            depth_model=self.settings.depth_model,
+            face_model=self.settings.face_model,
+        )
+        with closing(workshop):
+            yield workshop
 
     def known_keys(self) -> tuple[str, ...]:
         """Every image key, without creating anything when there is none."""

@@ -12,6 +12,8 @@ See https://docs.dagster.io/guides/build/assets.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
 
 import dagster as dg
 from pydantic import Field
@@ -65,6 +67,10 @@ class PipelineConfig(dg.Config):
         default=None, description="[width, height] of picture and clip, px; default: the image's."
     )
     grade: bool = Field(default=True, description="Apply light and colour of the prompt.")
+    expand: str = Field(
+        default="off",
+        description="Whether a language model expands the prompt: off, draft (cheaper) or final.",
+    )
     seed: int = Field(default=0, description="Of everything random in a provider.")
 
     def request(self) -> PipelineRequest:
@@ -117,18 +123,26 @@ def build_image_pipeline(
         context: dg.AssetExecutionContext, config: PipelineConfig, workshop: WorkshopResource
     ) -> Iterator[dg.AssetCheckResult]:
         request = config.request()
-        bench = workshop.open()
+        bench = replace(workshop.open(), run_id=context.run.run_id)
         selected = [key.to_user_string() for key in context.selected_asset_keys]
         verdicts = Verdicts(bench.artifacts, request)
         failed: dict[str, dict[str, str]] = {}
         pointers = _Pointers(context.instance)
-        for outcome in run_images(bench, context.partition_keys, request, selected):
-            verdicts.note(outcome)
-            if outcome.is_complete:
-                context.log_event(_materialization(bench, outcome, pointers))
-            elif outcome.status == "failed":
-                failed.setdefault(outcome.image_key, _why(outcome))
-                _report(context, outcome)
+        outcomes = run_images(
+            bench,
+            context.partition_keys,
+            request,
+            selected,
+            at_once=bench.images_at_once(request.provider),
+        )
+        with closing(bench), closing(outcomes):
+            for outcome in outcomes:
+                verdicts.note(outcome)
+                if outcome.is_complete:
+                    context.log_event(_materialization(bench, outcome, pointers))
+                elif outcome.status == "failed":
+                    failed.setdefault(outcome.image_key, _why(outcome))
+                    _report(context, outcome)
         yield from verdicts.results(context.selected_asset_check_keys)
         if failed:
             raise dg.Failure(

@@ -15,8 +15,13 @@ import dagster as dg
 from pydantic import Field
 from upath import UPath
 
-from animatize_assets.generation.local import LocalProvider
-from animatize_assets.generation.provider import PictureProvider
+from animatize_assets.defs.provider_resources import (
+    ComfyUIPicturesResource,
+    FluxPicturesResource,
+    ImagenPicturesResource,
+    OpenAIPicturesResource,
+    PictureProviders,
+)
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.pipeline.workshop import Workshop, open_stores, open_workshop
@@ -26,6 +31,14 @@ if TYPE_CHECKING:
     from animatize_assets.images.store import ImageStore
 
 MEGA = 1_000_000
+
+PROVIDER_RESOURCES: Mapping[str, type[dg.ConfigurableResource[Any]]] = {
+    "openai_pictures": OpenAIPicturesResource,
+    "flux_pictures": FluxPicturesResource,
+    "imagen_pictures": ImagenPicturesResource,
+    "comfyui_pictures": ComfyUIPicturesResource,
+}
+"""Resource key -> how the provider of that name is reached."""
 
 
 class Stores(dg.ConfigurableResource["Stores"]):
@@ -76,17 +89,6 @@ class SceneModelFiles(dg.ConfigurableResource["SceneModelFiles"]):
         return depth, face
 
 
-class PictureProviders(dg.ConfigurableResource["PictureProviders"]):
-    """Who may make pictures. This one knows the provider that needs nothing."""
-
-    enabled: list[str] = Field(default=["local"], description="Names of those that may be used.")
-
-    def providers(self) -> Mapping[str, PictureProvider]:
-        """Return the providers by name."""
-        local = LocalProvider()
-        return {provider.name: provider for provider in (local,) if provider.name in self.enabled}
-
-
 class WorkshopResource(dg.ConfigurableResource["WorkshopResource"]):
     """Everything the six stages work with; replace it to replace what they do."""
 
@@ -103,7 +105,7 @@ class WorkshopResource(dg.ConfigurableResource["WorkshopResource"]):
         return open_workshop(
             images,
             artifacts,
-            providers=self.picture_providers.providers(),
+            generation=self.picture_providers.setup(),
             depth_model=depth_model,
             face_model=face_model,
         )
@@ -116,7 +118,11 @@ def default_resources(
     given = dict(overrides or {})
     stores = given.setdefault("stores", Stores())
     scene_models = given.setdefault("scene_models", SceneModelFiles())
-    providers = given.setdefault("picture_providers", PictureProviders())
+    clients = {
+        name.removesuffix("_pictures"): given.setdefault(name, resource())
+        for name, resource in PROVIDER_RESOURCES.items()
+    }
+    providers = given.setdefault("picture_providers", PictureProviders(**clients))
     given.setdefault(
         "workshop",
         WorkshopResource(stores=stores, scene_models=scene_models, picture_providers=providers),

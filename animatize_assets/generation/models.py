@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, JsonValue
 
 from animatize_assets.records import Measured, Record
 
@@ -165,7 +165,9 @@ class PictureRecord(Record):
     cost_usd: Measured | None
     attempts: tuple[Attempt, ...]
     asked_provider: str = Field(description="the provider that the request named")
-    asked_size: tuple[int, int] = Field(description="width and height of the request, px")
+    request: dict[str, JsonValue] = Field(
+        description="what was asked of the pipeline, to ask for it again"
+    )
     aspect_only: bool = False
     notes: tuple[str, ...] = ()
     reproducible: bool = False

@@ -58,6 +58,11 @@ class Draft:
         self._fingerprint = fingerprint
         self._folder = store.make_draft_folder(stage, image_key)
 
+    @property
+    def fingerprint(self) -> str:
+        """The hash of what determines the artefact."""
+        return self._fingerprint
+
     def path(self, name: str) -> Path:
         """Where to write the file ``name`` now: a local path."""
         return self._folder / _checked(name)
@@ -89,6 +94,31 @@ class ArtifactStore:
 
     def __init__(self, data_dir: UPath) -> None:
         self._data_dir = UPath(data_dir)
+
+    @property
+    def data_dir(self) -> UPath:
+        """The data folder."""
+        return self._data_dir
+
+    def forget(self, stage: str, image_key: str, fingerprint: str) -> None:
+        """Remove an artefact, so that the same work is done again.
+
+        Raises:
+            StorageFailed: the storage refused.
+        """
+        folder = self.upath(_location(stage, image_key, fingerprint))
+        local = local_path(folder)
+        try:
+            if local is None:
+                folder.rmdir(recursive=True)
+                return
+            useless = local.with_name(temporary_name(local.name))
+            local.rename(useless)
+            shutil.rmtree(useless, ignore_errors=True)
+        except FileNotFoundError:  # another process was faster
+            return
+        except OSError as error:
+            raise StorageFailed(f"The {stage} of '{image_key}' stays: {error}.") from error
 
     def find(
         self, stage: str, image_key: str, fingerprint: str, record_type: type[RecordT]

@@ -53,6 +53,11 @@ class ImageStore:
         self._engine = engine
         self._limits = limits
 
+    @property
+    def engine(self) -> Engine:
+        """The database that the images are registered in."""
+        return self._engine
+
     def ingest(self, path: Path) -> IngestOutcome:
         """Accept the file at ``path``, recognise it as a duplicate, or refuse it.
 

@@ -25,6 +25,7 @@ from animatize_assets.pipeline.making_frames import (
     make_clip,
     make_picture,
     picture_determinants,
+    picture_is_final,
     picture_version,
 )
 from animatize_assets.pipeline.stages import Stage, Work, digest_of
@@ -52,7 +53,7 @@ def default_stages() -> dict[str, Stage]:
         ),
         "motion_prompt": Stage(MotionPrompt, _prompt_determinants, _compile, _prompt_version),
         "generated_picture": Stage(
-            PictureRecord, picture_determinants, make_picture, picture_version
+            PictureRecord, picture_determinants, make_picture, picture_version, picture_is_final
         ),
         "animatic_clip": Stage(ClipRecord, frame_determinants, make_clip, _fingerprint),
     }

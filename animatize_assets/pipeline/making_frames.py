@@ -6,12 +6,10 @@ Does not belong here: the stages that only measure and describe (``making``), pi
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import io
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from time import perf_counter
+from contextlib import nullcontext
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +17,9 @@ from PIL import Image
 
 from animatize_assets.animatic.clip import write_clip
 from animatize_assets.animatic.models import ClipRecord
-from animatize_assets.errors import NotConfigured, StorageFailed
-from animatize_assets.generation.models import Attempt, Call, PictureRecord, PictureRequest
-from animatize_assets.generation.provider import PictureProvider
-from animatize_assets.generation.verification import verify_picture
+from animatize_assets.errors import StorageFailed
+from animatize_assets.generation.models import PictureRecord, PictureRequest
+from animatize_assets.generation.sourcing import PictureOrder, derive_seed
 from animatize_assets.images.artifacts import Draft
 from animatize_assets.images.models import ImageRecord
 from animatize_assets.movement.models import MovementPrediction
@@ -34,20 +31,7 @@ from animatize_assets.rendering.frame import FrameRenderer
 from animatize_assets.rendering.size import output_size
 from animatize_assets.scene.models import SceneAnalysis
 
-PICTURE_TIMEOUT_S = 600.0
-"""Image models were documented to take up to two minutes; a queue before them takes longer."""
-
 EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
-
-
-def _provider(work: Work) -> PictureProvider:
-    provider = work.workshop.providers.get(work.request.provider)
-    if provider is None:
-        raise NotConfigured(
-            f"Provider '{work.request.provider}' is not configured; there is: "
-            f"{', '.join(sorted(work.workshop.providers)) or 'none'}."
-        )
-    return provider
 
 
 def frame_determinants(work: Work) -> dict[str, object]:
@@ -63,7 +47,7 @@ def frame_determinants(work: Work) -> dict[str, object]:
 
 def picture_determinants(work: Work) -> Mapping[str, object]:
     """Add prompt, provider and its options: all that a paid call depends on."""
-    provider = _provider(work)
+    provider = work.workshop.pictures.provider(work.request.provider)
     return frame_determinants(work) | {
         "prompt": work.inputs["motion_prompt"].data_version,
         "provider": provider.name,
@@ -86,41 +70,21 @@ def _depth(work: Work) -> NDArray[np.float32]:
 
 
 def make_picture(work: Work, draft: Draft) -> PictureRecord:
-    """Ask the provider, check what comes back, keep it.
+    """Have the picture found or made, and keep it.
 
     Raises:
         ProviderError: nothing usable was delivered.
         NotConfigured: there is no such provider.
+        BudgetExceeded: it could cost more than is allowed.
 
     """
-    provider = _provider(work)
-    width, height = _frame_size(work)
     with work.phases.phase("open"):
-        source, depth = work.opened.pixels(), _depth(work)
-    request = PictureRequest(
-        image_key=work.image_key,
-        prompt=work.input("motion_prompt", MotionPrompt),
-        width=width,
-        height=height,
-        seed=work.request.seed,
-        source=source,
-        depth=depth,
-        camera_path=work.input("movement_prediction", MovementPrediction).camera_path,
-        grade=work.request.grade,
-    )
-    started_at, started = datetime.now(UTC), perf_counter()
-    with work.phases.phase("generate"):
-        made = asyncio.run(provider.make(request, Call(timeout_s=PICTURE_TIMEOUT_S)))
-    attempt = Attempt(
-        provider=made.provider,
-        model=made.model,
-        started_at=started_at,
-        seconds=perf_counter() - started,
-        outcome="made",
-        cost_usd=made.cost_usd,
-    )
-    with work.phases.phase("verify"):
-        verify_picture(made, request)
+        order = _order(work, draft.fingerprint)
+    # The desk is for computing: whoever waits for another's computer leaves it.
+    away = work.workshop.desks.left() if order.provider != "local" else nullcontext()
+    with work.phases.phase("generate"), away:
+        obtained = work.workshop.pictures.obtain(order)
+    made = obtained.made
     name = f"picture.{EXTENSIONS[made.media_type]}"
     draft.path(name).write_bytes(made.content)
     with work.phases.phase("preview"):
@@ -134,16 +98,65 @@ def make_picture(work: Work, draft: Draft) -> PictureRecord:
         width=made.width,
         height=made.height,
         seed=made.seed,
-        graded=work.request.grade,
+        graded=work.request.grade and made.provider == "local",
         cost_usd=made.cost_usd,
-        attempts=(attempt,),
+        attempts=obtained.attempts,
         asked_provider=work.request.provider,
-        asked_size=(width, height),
+        request=work.request.model_dump(mode="json"),
         aspect_only=made.aspect_only,
         notes=made.notes,
         reproducible=made.reproducible,
         usage=made.usage,
+        reuse=obtained.reuse,
     )
+
+
+def _order(work: Work, fingerprint: str) -> PictureOrder:
+    """Put together what is asked of the source of pictures."""
+    prompt = work.input("motion_prompt", MotionPrompt)
+    provider = work.workshop.pictures.provider(work.request.provider)
+    width, height = _frame_size(work)
+    local = provider.name == "local"
+    seed = work.request.seed
+    request = PictureRequest(
+        image_key=work.image_key,
+        prompt=prompt,
+        width=width,
+        height=height,
+        seed=seed if local else derive_seed(work.image_key, seed, provider.name, provider.model),
+        source=work.opened.pixels(),
+        depth=_depth(work),
+        camera_path=work.input("movement_prediction", MovementPrediction).camera_path,
+        grade=work.request.grade,
+        fingerprint=fingerprint,
+    )
+    structured = frame_determinants(work) | {
+        "provider": provider.name,
+        "model": provider.model,
+        "size": [width, height],
+        "seed": request.seed,
+        "grade": work.request.grade,
+        "negative": prompt.negative,
+        "target": prompt.target,
+        "templates": [prompt.template_version, prompt.dialect_version],
+        "code": work.workshop.code_versions["generated_picture"],
+    }
+    return PictureOrder(
+        request=request,
+        provider=provider.name,
+        structured=structured,
+        style=work.request.style,
+        run_id=work.workshop.run_id,
+    )
+
+
+def picture_is_final(record: Record) -> bool:
+    """Whether a stored picture answers its request for good.
+
+    One that fell back to the local provider does not: the next run asks its provider again.
+    """
+    assert isinstance(record, PictureRecord)  # noqa: S101  # Stage.record_type
+    return not (record.is_fallback and record.provider == "local")
 
 
 def picture_version(record: Record, _: str) -> str:

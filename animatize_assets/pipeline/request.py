@@ -5,6 +5,8 @@ Belongs here: the request and its defaults. Does not belong here: what a stage m
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 
 from animatize_assets.records import Record
@@ -24,6 +26,10 @@ class PipelineRequest(Record):
     )
     grade: bool = Field(
         default=True, description="whether the prompt's light and colour are applied to the picture"
+    )
+    expand: Literal["off", "draft", "final"] = Field(
+        default="off",
+        description="whether a language model expands the prompt: the cheaper or the better one",
     )
     seed: int = Field(default=0, ge=0, description="of everything that is random in a provider")
 

@@ -6,7 +6,7 @@ not belong here: the stages (``stages``), how many calls a provider takes (``gen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import SimpleQueue
 from threading import Event
@@ -26,7 +26,7 @@ def run_images(
     stages: Sequence[str] = STAGES,
     *,
     at_once: int = 1,
-) -> Iterator[StageOutcome]:
+) -> Generator[StageOutcome]:
     """Bring ``stages`` of every image to completion and tell each outcome as it comes.
 
     ``at_once``: images that are under way at the same time. With 1 they come one after the other;

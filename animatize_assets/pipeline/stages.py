@@ -108,6 +108,8 @@ class Stage:
     """Make the result; files go where the draft says."""
     data_version: Callable[[Record, str], str]
     """From the record and its fingerprint."""
+    is_final: Callable[[Record], bool] = lambda _: True
+    """Whether a stored result may be used again."""
 
 
 @dataclass(frozen=True)
@@ -239,6 +241,9 @@ def _found_or_made(work: Work, stage: str, version: str) -> tuple[Finished, bool
     determinants = {"stage": stage, "code": version, "of": {**plan.determinants(work)}}
     fingerprint = digest_of(determinants)[:FINGERPRINT_HEX]
     record = artifacts.find(stage, work.image_key, fingerprint, plan.record_type)
+    if record is not None and not plan.is_final(record):
+        artifacts.forget(stage, work.image_key, fingerprint)
+        record = None
     if record is not None:
         if artifacts.current_fingerprint(stage, work.image_key) != fingerprint:
             artifacts.make_current(stage, work.image_key, fingerprint)

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 
 from upath import UPath
 
-from animatize_assets.generation.provider import PictureProvider
+from animatize_assets.generation.sourcing import PictureSource
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.limits import ImageLimits
-from animatize_assets.movement.rules import RuleBook, load_rules
+from animatize_assets.movement.rule_schema import RuleBook
+from animatize_assets.movement.rules import load_rules
 from animatize_assets.pipeline.desks import Desks
+from animatize_assets.pipeline.generation_setup import ONLY_LOCAL, GenerationSetup
 from animatize_assets.pipeline.making import default_stages
 from animatize_assets.pipeline.model_files import digest_of_model_files
+from animatize_assets.pipeline.source_opening import open_source
 from animatize_assets.pipeline.stages import Stage
 from animatize_assets.pipeline.versions import code_versions
 from animatize_assets.prompts.dialects import Dialects, load_dialects
@@ -41,13 +44,29 @@ class Workshop:
     artifacts: ArtifactStore
     rules: RuleBook
     dialects: Dialects
-    providers: Mapping[str, PictureProvider]
+    pictures: PictureSource
+    """Where pictures come from; closed with the workshop."""
     scene_models: SceneModels
     scene_models_digest: str = ""
     """Which optional models measure the scene, by content; empty without one."""
     stages: Mapping[str, Stage] = field(default_factory=default_stages)
     desks: Desks = field(default_factory=Desks)
     """Places to compute at, shared by all images that are under way."""
+
+    run_id: str | None = None
+    """Of the Dagster run that works here: budgets count per run."""
+
+    def images_at_once(self, provider: str) -> int:
+        """How many images should be under way when ``provider`` makes their pictures.
+
+        As many as it takes calls at a time and one more, which is prepared meanwhile. Pictures of
+        the local provider are made here, so more at once would only need more memory.
+        """
+        return 1 if provider == "local" else self.pictures.at_once.get(provider, 1) + 1
+
+    def close(self) -> None:
+        """Let go of connections and threads."""
+        self.pictures.studio.close()
 
     @cached_property
     def code_versions(self) -> Mapping[str, str]:
@@ -78,15 +97,15 @@ def open_workshop(
     images: ImageStore,
     artifacts: ArtifactStore,
     *,
-    providers: Mapping[str, PictureProvider],
+    generation: GenerationSetup = ONLY_LOCAL,
     depth_model: Path | None = None,
     face_model: Path | None = None,
 ) -> Workshop:
     """Put together a workshop with the rules and dialects that ship with the code.
 
     Raises:
-        NotConfigured: a model is named that is not there or needs an extra dependency.
-        InvalidRule: a packaged rule or dialect file cannot be used as written.
+        NotConfigured: a model is named that is not there, is retired, or needs an extra dependency.
+        InvalidRule: a packaged rule or dialect file, or a ComfyUI workflow, cannot be used.
 
     """
     return Workshop(
@@ -94,7 +113,7 @@ def open_workshop(
         artifacts=artifacts,
         rules=load_rules(),
         dialects=load_dialects(),
-        providers=providers,
+        pictures=open_source(generation, artifacts, images.engine),
         scene_models=load_scene_models(depth_model, face_model),
         scene_models_digest=digest_of_model_files(depth_model, face_model),
     )

@@ -212,7 +212,7 @@ def _picture(work: Work, draft: Draft) -> Record:
             ),
         ),
         asked_provider=work.request.provider,
-        asked_size=(SIDE, SIDE),
+        request=work.request.model_dump(mode="json"),
     )
 
 

@@ -11,7 +11,6 @@ from upath import UPath
 
 from animatize_assets.animatic.models import ClipRecord
 from animatize_assets.errors import StorageFailed
-from animatize_assets.generation.local import LocalProvider
 from animatize_assets.generation.models import PictureRecord
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.images.models import ImageRecord
@@ -41,7 +40,7 @@ def test_from_an_upload_to_a_clip(tmp_path: Path) -> None:
     Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)).save(upload)
 
     stores = open_stores(UPath(tmp_path / "data"), ImageLimits())
-    workshop = open_workshop(*stores, providers={"local": LocalProvider()})
+    workshop = open_workshop(*stores)
     key = workshop.images.ingest(upload).image_key or ""
     found = {outcome.stage: outcome for outcome in run_stages(workshop, key, REQUEST)}
     assert {stage: outcome.error for stage, outcome in found.items()} == dict.fromkeys(STAGES)

@@ -10,7 +10,6 @@ from threading import Barrier, BrokenBarrierError, Lock
 import pytest
 from upath import UPath
 
-from animatize_assets.generation.local import LocalProvider
 from animatize_assets.images.artifacts import Draft
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.pipeline.desks import Desks
@@ -30,7 +29,7 @@ Make = Callable[[Work, Draft], Record]
 def workshop(tmp_path: Path) -> Workshop:
     data = tmp_path / "data"
     stores = open_stores(UPath(data), ImageLimits())
-    opened = open_workshop(*stores, providers={"local": LocalProvider()})
+    opened = open_workshop(*stores)
     return replace(opened, stages=cheap_stages(data), desks=Desks(1))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
-from animatize_assets.generation.local import LocalProvider
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import NEEDS, STAGES, StageOutcome, run_stages
@@ -25,7 +24,7 @@ def data_dir(tmp_path: Path) -> Path:
 @pytest.fixture
 def workshop(data_dir: Path) -> Workshop:
     stores = open_stores(UPath(data_dir), ImageLimits())
-    workshop = open_workshop(*stores, providers={"local": LocalProvider()})
+    workshop = open_workshop(*stores)
     return replace(workshop, stages=cheap_stages(data_dir))
 
 
@@ -120,7 +119,7 @@ def test_a_clip_is_made_without_a_provider(workshop: Workshop, key: str) -> None
     found = outcomes(workshop, key, provider="nobody")
     assert found["generated_picture"].error is not None
     assert found["generated_picture"].error.code == "not_configured"
-    assert "there is: local" in found["generated_picture"].error.reason
+    assert "There is: local" in found["generated_picture"].error.reason
     assert found["animatic_clip"].status == "done"
 
 

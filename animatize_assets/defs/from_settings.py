@@ -1,0 +1,49 @@
+"""From the environment's settings to the plain arguments of the rooms.
+
+Belongs here: that translation, for the Dagster layer and the command line alike. Does not belong
+here: Dagster (this module is imported where it must not be), any decision.
+"""
+
+from __future__ import annotations
+
+from animatize_assets.pipeline.generation_setup import GenerationSetup, ProviderSetup
+from animatize_assets.settings import Settings
+
+DAY_S = 86_400
+GIGA = 1_000_000_000
+
+
+def generation_setup(settings: Settings) -> GenerationSetup:
+    """Return what a person has set about generation."""
+    return GenerationSetup(
+        providers={
+            "openai": ProviderSetup(
+                settings.openai_api_key, settings.openai_base_url, settings.openai_model
+            ),
+            "flux": ProviderSetup(
+                settings.flux_api_key, settings.flux_base_url, settings.flux_model
+            ),
+            "imagen": ProviderSetup(
+                settings.imagen_api_key, settings.imagen_base_url, settings.imagen_model
+            ),
+            "comfyui": ProviderSetup(
+                base_url=settings.comfyui_url, workflow=settings.comfyui_workflow
+            ),
+        },
+        fallback=settings.fallback,
+        fallback_to_local=settings.fallback_to_local,
+        share_refused=settings.share_refused,
+        max_attempts=settings.max_attempts,
+        deadline_s=settings.picture_deadline_s,
+        budget_run_usd=settings.budget_run_usd,
+        budget_day_usd=settings.budget_day_usd,
+        budget_provider_day_usd=settings.budget_provider_day_usd,
+        expansion_model=settings.expansion_model,
+        expansion_draft_model=settings.expansion_draft_model,
+        semantic_reuse=settings.semantic_reuse,
+        similarity=settings.similarity,
+        sentence_model=settings.sentence_model,
+        shadow_share=settings.shadow_share,
+        results_ttl_s=settings.results_ttl_days * DAY_S,
+        results_max_bytes=round(settings.results_max_gb * GIGA),
+    )

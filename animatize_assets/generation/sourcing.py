@@ -1,0 +1,241 @@
+"""Where a picture comes from: the result store, or a provider.
+
+Belongs here: the order of looking. Does not belong here: how a store finds (``result_store``),
+which text may stand for which (``semantic``), who is asked and how often (``router``).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from animatize_assets.errors import NotConfigured
+from animatize_assets.generation.models import (
+    Attempt,
+    Delivery,
+    MadePicture,
+    MediaType,
+    PictureRequest,
+    Reuse,
+    Usage,
+)
+from animatize_assets.records import Measured, Record
+
+if TYPE_CHECKING:
+    from animatize_assets.generation.journey import Keep
+    from animatize_assets.generation.provider import PictureProvider
+    from animatize_assets.generation.request_log import RequestLog, RequestOutcome
+    from animatize_assets.generation.result_store import ResultStore
+    from animatize_assets.generation.semantic.reuse import Reuser
+    from animatize_assets.generation.single_flight import SingleFlight
+    from animatize_assets.generation.studio import Studio
+
+
+class KeptPicture(Record):
+    """What the result store remembers of a picture beside its bytes."""
+
+    media_type: MediaType
+    width: int
+    height: int
+    provider: str
+    model: str
+    seed: int | None
+    cost_usd: Measured | None
+    asked_size: tuple[int, int] | None
+    aspect_only: bool
+    usage: Usage | None
+    notes: tuple[str, ...] = ()
+    reproducible: bool
+
+
+@dataclass(frozen=True)
+class PictureOrder:
+    """A request, and what is needed beside it to answer it from a store."""
+
+    request: PictureRequest
+    provider: str
+    """The provider that was asked for."""
+    structured: Mapping[str, object]
+    """Everything that determines the picture but the free text of the prompt, as JSON."""
+    style: str = ""
+    run_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """A picture, and how it was come by."""
+
+    made: MadePicture
+    attempts: tuple[Attempt, ...]
+    reuse: Reuse | None = None
+    """None when it was made for this request."""
+
+
+@dataclass(frozen=True)
+class Caches:
+    """Where paid pictures are kept, and when they may be reused."""
+
+    results: ResultStore
+    flights: SingleFlight
+    reuser: Reuser
+
+
+@dataclass(frozen=True)
+class PictureSource:
+    """Answers picture orders. Safe to use from several threads at once.
+
+    ``order_of``: which providers are asked, one after the other, for a picture of a given one.
+    ``at_once``: how many calls each provider takes at the same time.
+    """
+
+    studio: Studio
+    providers: Mapping[str, PictureProvider]
+    order_of: Callable[[str], Sequence[str]]
+    at_once: Mapping[str, int] = field(default_factory=dict)
+    unavailable: Mapping[str, str] = field(default_factory=dict)
+    """Provider -> what would have to be done to use it."""
+    caches: Caches | None = None
+    log: RequestLog | None = None
+    deadline_s: float = 900.0
+
+    def provider(self, name: str) -> PictureProvider:
+        """Return the provider ``name``.
+
+        Raises:
+            NotConfigured: it is not set up; the sentence says what is missing.
+        """
+        if name in self.providers:
+            return self.providers[name]
+        remedy = self.unavailable.get(name, "it is no provider of this project")
+        there = ", ".join(sorted(self.providers)) or "none"
+        raise NotConfigured(f"Provider '{name}' is not configured: {remedy}. There is: {there}.")
+
+    def without_caches(self) -> PictureSource:
+        """Return a source that makes every picture."""
+        return replace(self, caches=None)
+
+    def obtain(self, order: PictureOrder) -> Obtained:
+        """Find or make the picture; every order is logged, whatever comes of it.
+
+        Raises:
+            ProviderError: no provider delivered; the sentence tells every attempt.
+            BudgetExceeded: the call could pass a limit.
+            NotConfigured: the provider is not set up.
+        """
+        self.provider(order.provider)
+        try:
+            obtained = self._obtain(order)
+        except Exception:
+            self._write_down(order, None)
+            raise
+        self._write_down(order, obtained)
+        return obtained
+
+    def _obtain(self, order: PictureOrder) -> Obtained:
+        # A picture of the local provider costs nothing and is kept as an artefact anyway.
+        if self.caches is None or order.provider == "local":
+            return self._made(order)
+        if found := self._kept(order, self.caches):
+            return found
+        with self.caches.flights.hold(order.request.fingerprint, self.deadline_s) as first:
+            if not first and (found := self._kept(order, self.caches)):
+                return found
+            return self._made(order, keep=partial(self._keep, order, self.caches))
+
+    def _made(self, order: PictureOrder, keep: Keep | None = None) -> Obtained:
+        delivery = self.studio.deliver(
+            order.request, self.order_of(order.provider), run_id=order.run_id, keep=keep
+        )
+        return Obtained(delivery.made, delivery.attempts)
+
+    def _kept(self, order: PictureOrder, caches: Caches) -> Obtained | None:
+        """Return a stored picture that may serve, the most alike first."""
+        text = _text_of(order.request)
+        decision = caches.reuser.find(
+            order.request.fingerprint, structured_key(order.structured), text
+        )
+        if decision is None:
+            return None
+        found = caches.results.get(decision.result_key)
+        if found is None:  # it went, or was damaged, a moment ago
+            return None
+        kept = KeptPicture.model_validate_json(found.result.record)
+        fields = {name: getattr(kept, name) for name in KeptPicture.model_fields}
+        made = MadePicture(content=found.content, **(fields | {"cost_usd": 0.0, "usage": None}))
+        if decision.warning:
+            made = replace(made, notes=(*made.notes, decision.warning))
+        return Obtained(made, (), decision.as_reuse(order.request.image_key))
+
+    def _keep(self, order: PictureOrder, caches: Caches, delivery: Delivery) -> None:
+        """Keep a picture before its call is settled: what was paid is never lost."""
+        made = delivery.made
+        if made.provider == "local":
+            return  # no answer to this request tomorrow, and free
+        kept = KeptPicture.model_validate(
+            {name: getattr(made, name) for name in KeptPicture.model_fields}
+        )
+        about = caches.reuser.about(
+            structured_key(order.structured),
+            _text_of(order.request),
+            record=kept.model_dump_json(),
+            image_key=order.request.image_key,
+        )
+        caches.results.put(order.request.fingerprint, made.content, about)
+
+    def _write_down(self, order: PictureOrder, obtained: Obtained | None) -> None:
+        if self.log is None:
+            return
+        from animatize_assets.generation.request_log import LoggedRequest
+
+        request = order.request
+        outcome: RequestOutcome = "failed"
+        if obtained is not None:
+            outcome = obtained.reuse.level if obtained.reuse else "made"
+        self.log.write(
+            LoggedRequest(
+                image_key=request.image_key,
+                target=request.prompt.target,
+                style=order.style,
+                provider=order.provider,
+                model=self.providers[order.provider].model,
+                width=request.width,
+                height=request.height,
+                movement=request.camera_path.move,
+                outcome=outcome,
+                run_id=order.run_id,
+                made_by=obtained.made.provider if obtained else None,
+                cost_usd=_cost(obtained) if obtained else None,
+                result_key=request.fingerprint or None,
+            )
+        )
+
+
+def _cost(obtained: Obtained) -> float | None:
+    """Return what this request cost: nothing when it was reused, unknown when a call's cost is."""
+    if obtained.reuse is not None:
+        return 0.0
+    costs = [each.cost_usd for each in obtained.attempts]
+    return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+
+def structured_key(structured: Mapping[str, object]) -> str:
+    """SHA-256 of everything structured, as canonical JSON."""
+    text = json.dumps(structured, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _text_of(request: PictureRequest) -> str:
+    return request.prompt.positive
+
+
+def derive_seed(image_key: str, seed: int, provider: str, model: str) -> int:
+    """Return the seed that an API call carries: the same for the same image and settings.
+
+    31 bits: every provider of the catalogue that takes a seed takes these.
+    """
+    told = f"{image_key}\n{seed}\n{provider}\n{model}"
+    return int.from_bytes(hashlib.sha256(told.encode()).digest()[:4]) >> 1

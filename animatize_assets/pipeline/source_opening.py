@@ -1,0 +1,184 @@
+"""From what is set about generation to a source of pictures: clients, router, ledger, caches.
+
+Belongs here: putting them together. Does not belong here: what any of them does (``generation``).
+Clients and database are imported when they are opened, as a code location that only loads needs
+neither.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from animatize_assets.errors import NotConfigured
+from animatize_assets.generation.local import LocalProvider
+from animatize_assets.generation.sourcing import Caches, PictureSource
+from animatize_assets.images.durable import local_path
+from animatize_assets.pipeline.generation_setup import (
+    PAID,
+    GenerationSetup,
+    ProviderSetup,
+    missing,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from animatize_assets.generation.catalogue import Catalogue
+    from animatize_assets.generation.ledger import SqlLedger
+    from animatize_assets.generation.policy import Policy
+    from animatize_assets.generation.provider import PictureProvider
+    from animatize_assets.generation.result_store import ResultStore
+    from animatize_assets.generation.router import Configured
+    from animatize_assets.generation.semantic.encoder import SentenceEncoder
+    from animatize_assets.images.artifacts import ArtifactStore
+
+
+UNSTATED_CONCURRENCY = 8
+"""Calls at a time to a provider that states no limit: enough to hide its latency."""
+
+
+def open_source(setup: GenerationSetup, artifacts: ArtifactStore, engine: Engine) -> PictureSource:
+    """Open everything that pictures come from; nothing is connected before the first picture.
+
+    Raises:
+        NotConfigured: a model is named that is retired or that the catalogue does not have.
+        InvalidRule: the ComfyUI workflow cannot be used as written.
+    """
+    from animatize_assets.generation.health import HealthBoard
+    from animatize_assets.generation.request_log import RequestLog
+    from animatize_assets.generation.router import Router
+    from animatize_assets.generation.studio import Studio
+
+    configured = open_providers(setup)
+    ledger = open_ledger(setup, engine)
+    health = HealthBoard(engine)
+    return PictureSource(
+        studio=Studio(lambda: Router(configured, policy_of(setup), ledger, on_change=health.note)),
+        providers={name: each.provider for name, each in configured.items()},
+        order_of=lambda asked: [name for name in setup.order(asked) if name in configured],
+        at_once={name: each.concurrency for name, each in configured.items()},
+        unavailable={
+            name: missing(name, setup.providers.get(name, ProviderSetup())) or "it is switched off"
+            for name in PAID
+            if name not in configured
+        },
+        caches=open_caches(setup, artifacts, engine) if len(configured) > 1 else None,
+        log=RequestLog(engine),
+        deadline_s=setup.deadline_s,
+    )
+
+
+def open_providers(setup: GenerationSetup) -> dict[str, Configured]:
+    """Make a client of every provider that is enabled and configured."""
+    from animatize_assets.generation.router import Configured
+
+    opened: dict[str, Configured] = {}
+    for name in setup.enabled:
+        if name == "local":
+            opened[name] = Configured(LocalProvider(), in_house=True)
+            continue
+        how = setup.providers.get(name, ProviderSetup())
+        if missing(name, how) is None:
+            opened[name] = _open(name, how)
+    return opened
+
+
+def _open(name: str, how: ProviderSetup) -> Configured:
+    from animatize_assets.generation.catalogue import load_catalogue
+    from animatize_assets.generation.router import Configured
+
+    catalogue = load_catalogue()
+    today = datetime.now(UTC).date()
+    model = catalogue.get(name, how.model, today) if how.model else catalogue.default(name)
+    return Configured(
+        _client(name, how, catalogue),
+        concurrency=model.concurrency or UNSTATED_CONCURRENCY,
+        requests_per_min=model.requests_per_min,
+    )
+
+
+def _client(name: str, how: ProviderSetup, catalogue: Catalogue) -> PictureProvider:
+    from animatize_assets.generation.comfyui import ComfyUIPictures
+    from animatize_assets.generation.comfyui_workflow import Workflow
+    from animatize_assets.generation.flux import FluxPictures
+    from animatize_assets.generation.imagen import ImagenPictures
+    from animatize_assets.generation.openai_pictures import OpenAIPictures
+
+    if name == "comfyui" and how.base_url and how.workflow:
+        return ComfyUIPictures(how.base_url, Workflow.load(how.workflow))
+    if how.api_key is None or name not in PAID:
+        raise NotConfigured(f"Provider '{name}' is not configured: {missing(name, how)}.")
+    today = datetime.now(UTC).date()
+    model = catalogue.get(name, how.model, today) if how.model else catalogue.default(name)
+    if name == "openai":
+        return OpenAIPictures(how.api_key, how.base_url, model, edit=model.takes.input_image)
+    if name == "flux":
+        return FluxPictures(how.api_key, how.base_url, model)
+    return ImagenPictures(how.api_key, how.base_url, model)
+
+
+def policy_of(setup: GenerationSetup) -> Policy:
+    """Return how hard one picture is tried for."""
+    from animatize_assets.generation.policy import Policy
+
+    return Policy(
+        max_attempts=setup.max_attempts,
+        deadline_s=setup.deadline_s,
+        share_refused=setup.share_refused,
+    )
+
+
+def open_ledger(setup: GenerationSetup, engine: Engine) -> SqlLedger:
+    """Open the ledger with the budgets that are set."""
+    from animatize_assets.generation.budget import Budget
+    from animatize_assets.generation.ledger import SqlLedger
+
+    budget = Budget(
+        per_run_usd=setup.budget_run_usd,
+        per_day_usd=setup.budget_day_usd,
+        per_provider_day_usd=setup.budget_provider_day_usd,
+    )
+    return SqlLedger(engine, budget)
+
+
+def open_results(setup: GenerationSetup, artifacts: ArtifactStore, engine: Engine) -> ResultStore:
+    """Open the store of paid results.
+
+    Nothing in it is pinned: an asset's files are the artefact store's own copies, which no cache
+    ever drops.
+    """
+    from animatize_assets.generation.result_store import ResultStore
+
+    return ResultStore(
+        artifacts.data_dir,
+        engine,
+        max_bytes=setup.results_max_bytes,
+        ttl=timedelta(seconds=setup.results_ttl_s),
+    )
+
+
+def open_caches(setup: GenerationSetup, artifacts: ArtifactStore, engine: Engine) -> Caches | None:
+    """Open what keeps paid pictures; None when the data folder is not a local one."""
+    from animatize_assets.generation.semantic.reuse import Reuser
+    from animatize_assets.generation.single_flight import SingleFlight
+
+    folder = local_path(artifacts.data_dir)
+    if folder is None:
+        return None
+    results = open_results(setup, artifacts, engine)
+    reuser = Reuser(
+        results.index,
+        results.not_before,
+        level=setup.semantic_reuse,
+        threshold=setup.similarity,
+        encoder=open_encoder(setup),
+    )
+    return Caches(results, SingleFlight(folder / "results" / "in-flight"), reuser)
+
+
+def open_encoder(setup: GenerationSetup) -> SentenceEncoder | None:
+    """Open the sentence model; None when none is set."""
+    from animatize_assets.generation.semantic.encoder import SentenceEncoder
+
+    return None if setup.sentence_model is None else SentenceEncoder(setup.sentence_model)
