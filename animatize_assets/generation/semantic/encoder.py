@@ -15,7 +15,7 @@ import threading
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,17 @@ class Encoded:
 
     vector: Floats | None
     refused: str | None = None
+
+
+class Encoder(Protocol):
+    """Gives texts vectors."""
+
+    @property
+    def version(self) -> str:
+        """16 hexadecimal digits; vectors of different versions are never compared."""
+
+    def encode(self, text: str) -> Encoded:
+        """Encode a text, or say why not."""
 
 
 class SentenceEncoder:

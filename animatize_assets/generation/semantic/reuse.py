@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from animatize_assets.errors import NotConfigured
 from animatize_assets.generation.models import Reuse, ReuseLevel
 from animatize_assets.generation.result_index import About, ResultIndex, StoredResult
 from animatize_assets.generation.semantic.canonical import (
@@ -26,7 +27,7 @@ from animatize_assets.generation.semantic.canonical import (
     canonical_text,
     same_words,
 )
-from animatize_assets.generation.semantic.encoder import SentenceEncoder
+from animatize_assets.generation.semantic.encoder import Encoder
 from animatize_assets.generation.semantic.shadow import FalseHits
 from animatize_assets.generation.semantic.similar import cosines, packed, unpacked
 
@@ -82,7 +83,7 @@ class Reuser:
     not_before: Callable[[], datetime]
     level: ReuseLevel = "canonical"
     threshold: float = DEFAULT_THRESHOLD
-    encoder: SentenceEncoder | None = None
+    encoder: Encoder | None = None
     false_hits: Callable[[], FalseHits | None] = lambda: None
 
     def find(self, result_key: str, structured_key: str, text: str) -> Decision | None:
@@ -165,6 +166,11 @@ class Reuser:
     ) -> Decision | None:
         if self.level != "similar":
             return None
+        if self.encoder is None:
+            raise NotConfigured(
+                "Reusing pictures of similar texts needs a sentence model; set "
+                "ANIMATIZE_SENTENCE_MODEL, or ANIMATIZE_SEMANTIC_REUSE=canonical."
+            )
         found = self._compared(structured_key, content, not_before)
         if not found:
             return None

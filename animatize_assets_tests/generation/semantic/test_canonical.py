@@ -33,8 +33,7 @@ def means_the_same(one: str, other: str) -> bool:
         ("Could you create images of a cat, 35mm lens?", "a cat. 35mm lens"),
         ("At dawn, a boat on a lake", "a boat on a lake, dawn"),
         ("in golden light, a boat", "a boat, with golden light"),
-        ("a boat, with mist over the water, slow pan left", "slow pan left, a boat, "
-         "with mist over the water"),
+        ("a boat, with mist over it, slow pan left", "slow pan left, a boat, with mist over it"),
         ("wide-angle lens, black-and-white", "black and white, wide angle lens"),
         ("a grey cat", "a gray cat"),
         ("fine details, vivid colours", "vivid color, fine detail"),
@@ -78,8 +77,8 @@ def test_restatements_are_the_same(one: str, other: str) -> None:
         # order
         ("pan left, then tilt up", "then tilt up, pan left"),
         ("the camera pans left, the camera tilts up", "the camera tilts up, the camera pans left"),
-        ("a red and a blue car, respectively, new, old", "a red and a blue car, respectively, "
-         "old, new"),
+        ("a red and a blue car, respectively, new, old",
+         "a red and a blue car, respectively, old, new"),
         # negation
         ("no people, cars", "cars, no people"),
         ("avoid flicker, a watermark", "a watermark, avoid flicker"),
@@ -132,7 +131,28 @@ def test_any_text_has_a_key(text: str) -> None:
 
 
 WORDS = st.sampled_from(
-    "red blue cat dog hat left no with then two , . in golden light camera pans and by his".split()
+    [
+        "red",
+        "blue",
+        "cat",
+        "dog",
+        "hat",
+        "left",
+        "no",
+        "with",
+        "then",
+        "two",
+        ",",
+        ".",
+        "in",
+        "golden",
+        "light",
+        "camera",
+        "pans",
+        "and",
+        "by",
+        "his",
+    ]
 )
 
 
