@@ -87,6 +87,7 @@ class Breaker:
         self._in_a_row = 0
         self._reason: str | None = None
         self._window: deque[tuple[float, bool]] = deque()
+        self._bad_in_window = 0
 
     @property
     def state(self) -> BreakerState:
@@ -140,11 +141,11 @@ class Breaker:
         now = self._clock()
         self._in_a_row = self._in_a_row + 1 if is_bad else 0
         self._window.append((now, is_bad))
+        self._bad_in_window += is_bad
         while self._window[0][0] < now - self._rules.window_s:
-            self._window.popleft()
-        bad = sum(was_bad for _, was_bad in self._window)
-        calls = len(self._window)
-        too_many = calls >= self._rules.least_calls and bad > self._rules.bad_share * calls
+            self._bad_in_window -= self._window.popleft()[1]
+        calls, most = len(self._window), self._rules.bad_share * len(self._window)
+        too_many = calls >= self._rules.least_calls and self._bad_in_window > most
         if is_bad and (self._in_a_row >= self._rules.failures_in_a_row or too_many):
             self._open(self._rules.open_s, reason)
 
@@ -155,7 +156,7 @@ class Breaker:
         self._open_s = seconds
         self._probe_at = self._clock() + seconds
         self._reason = reason
-        self._window.clear()
+        self._forget_window()
         self._tell()
 
     def _close(self) -> None:
@@ -164,8 +165,12 @@ class Breaker:
         self._open_s = self._rules.open_s
         self._in_a_row = 0
         self._reason = None
-        self._window.clear()
+        self._forget_window()
         self._tell()
+
+    def _forget_window(self) -> None:
+        self._window.clear()
+        self._bad_in_window = 0
 
     def _tell(self) -> None:
         if self._on_change is not None:
