@@ -70,22 +70,22 @@ def a_list(new: int, seen: int, dear: int) -> list[Planned]:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(histories(), COUNTS, COUNTS, COUNTS)
 def test_the_mean_lies_in_the_interval(history: History, new: int, seen: int, dear: int) -> None:
-    low, expected, high = numbers(quote(a_list(new, seen, dear), history, draws=200))
+    low, expected, high = numbers(quote(a_list(new, seen, dear), history, draws=100))
     assert 0 <= low <= expected <= high
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(histories(), COUNTS, COUNTS, COUNTS, st.integers(0, 2))
 def test_one_more_picture_is_never_cheaper(
     history: History, new: int, seen: int, dear: int, which: int
 ) -> None:
     counts = [new, seen, dear]
-    before = numbers(quote(a_list(*counts), history, draws=200))
+    before = numbers(quote(a_list(*counts), history, draws=100))
     counts[which] += 1
-    after = numbers(quote(a_list(*counts), history, draws=200))
+    after = numbers(quote(a_list(*counts), history, draws=100))
     assert all(more >= less for less, more in zip(before, after, strict=True))
 
 
@@ -93,7 +93,7 @@ def test_one_more_picture_is_never_cheaper(
 @given(histories(), COUNTS)
 def test_the_same_question_has_the_same_answer(history: History, number: int) -> None:
     asked = a_list(number, 1, 1)
-    assert quote(asked, history, draws=200) == quote(asked, history, draws=200)
+    assert quote(asked, history, draws=100) == quote(asked, history, draws=100)
 
 
 def test_nothing_costs_nothing_and_so_does_free_work() -> None:
