@@ -1,6 +1,7 @@
-"""The source image as a file for a provider that takes one.
+"""Pictures as files on their way: the source to a provider, and the size of what comes back.
 
-Belongs here: shrinking and encoding. Does not belong here: sending it.
+Belongs here: shrinking, encoding, reading a header. Does not belong here: sending, and whether a
+picture is what was asked for (``verification``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
+
+from animatize_assets.errors import InvalidImage
+from animatize_assets.images.headers import declared_size, sniff_format
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,9 +45,14 @@ def encoded_source(
 
 
 def size_of(content: bytes) -> tuple[int, int] | None:
-    """Return width and height that a picture's header declares; None when it has no such header."""
+    """Return width and height that a made picture's header declares; None when it declares none.
+
+    Nothing is decoded: a small file can declare a picture that fills the memory.
+    """
+    form = sniff_format(content)
+    if form is None:
+        return None
     try:
-        with Image.open(BytesIO(content), formats=["PNG", "JPEG", "WEBP"]) as picture:
-            return picture.size
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return declared_size(content, form)
+    except InvalidImage:
         return None

@@ -347,9 +347,13 @@ def test_a_cancelled_picture_is_interrupted(slow: LoopbackServer) -> None:
     assert slow.bill == []
 
 
-def test_bytes_that_are_no_picture_are_refused(server: LoopbackServer) -> None:
-    server.script("comfyui.prompt", "not_an_image")
-    assert failure(server).kind == "bad_output"
+@pytest.mark.parametrize("fault", ["not_an_image", "blank", "wrong_size", "huge", "bomb"])
+def test_no_unusable_picture_is_believed(server: LoopbackServer, fault: str) -> None:
+    server.script("comfyui.prompt", fault)
+    request = picture_request()
+    with pytest.raises(ProviderError) as caught:
+        verify_picture(make(server, request=request), request)
+    assert caught.value.kind == "bad_output"
 
 
 def test_the_type_is_told_from_the_bytes(server: LoopbackServer) -> None:

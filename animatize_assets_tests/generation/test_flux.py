@@ -320,6 +320,15 @@ def test_a_picture_that_is_gone_is_not_waited_for(server: LoopbackServer) -> Non
     assert len(server.calls("flux.delivery")) == 2
 
 
+@pytest.mark.parametrize("fault", ["not_an_image", "blank", "wrong_size", "huge", "bomb"])
+def test_no_unusable_picture_is_believed(server: LoopbackServer, fault: str) -> None:
+    server.script("flux.submit", fault)
+    request = wide()
+    with pytest.raises(ProviderError) as caught:
+        verify_picture(make(server, request=request), request)
+    assert caught.value.kind == "bad_output"
+
+
 def test_the_type_is_told_from_the_bytes(server: LoopbackServer) -> None:
     server.script("flux.submit", "mislabelled")
     assert make(server).media_type == "image/jpeg"
