@@ -23,6 +23,12 @@ _SETTINGS: dict[Scope, str] = {
     "provider_day": "ANIMATIZE_BUDGET_PROVIDER_DAY_USD",
 }
 
+_WAITING: dict[Scope, str] = {
+    "run": "start the rest in another run",
+    "day": "wait for midnight UTC",
+    "provider_day": "wait for midnight UTC, ask another provider",
+}
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -97,5 +103,5 @@ def check(planned: PlannedCall, limit: Limit, spent_nanousd: int) -> None:
         raise BudgetExceeded(
             f"{call} may cost {in_dollars(expected)} and would pass {limit.name}: "
             f"{in_dollars(spent_nanousd)} of {in_dollars(limit.nanousd)} are spent or possibly "
-            f"spent; raise {limit.setting}, or see `animatize ledger` for calls to reconcile."
+            f"spent; {_WAITING[limit.scope]} or raise {limit.setting}."
         )

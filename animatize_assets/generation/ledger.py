@@ -192,17 +192,10 @@ class SqlLedger:
         """Return the newest open row of this request with that provider that can be fetched."""
         if not fingerprint:
             return None
-        query = (
-            select(generation_calls)
-            .where(
-                _calls.fingerprint == fingerprint,
-                _calls.provider == provider,
-                _calls.state == "open",
-                _calls.resume.is_not(None),
-            )
-            .order_by(_calls.id.desc())
-            .limit(1)
-        )
+        of_request = (_calls.fingerprint == fingerprint) & (_calls.provider == provider)
+        can_be_fetched = (_calls.state == "open") & _calls.resume.is_not(None)
+        query = select(generation_calls).where(of_request, can_be_fetched)
+        query = query.order_by(_calls.id.desc()).limit(1)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
         return None if row is None else _open_row(row)
