@@ -17,7 +17,7 @@ def cache(terminal: Terminal, what: str) -> int:
     dropped: dict[str, Any] | None = None
     if what == "clean" and workplace.exists:
         dropped = asdict(_results(workplace).clean())
-    content = {"results": _usage(workplace), "dropped": dropped}
+    content = {"results": results_usage(workplace), "dropped": dropped}
     terminal.document(content)
     terminal.say(facts("result store", _rows(content["results"], dropped)))
     return 0
@@ -27,7 +27,7 @@ def _results(workplace: Workplace) -> Any:
     return open_results(workplace.generation, workplace.artifacts, workplace.images.engine)
 
 
-def _usage(workplace: Workplace) -> dict[str, Any] | None:
+def results_usage(workplace: Workplace) -> dict[str, Any] | None:
     """Return what the result store holds; None when nothing was ever stored here."""
     if not workplace.exists:
         return None

@@ -10,6 +10,8 @@ from typing import Any, get_args
 from rich.console import RenderableType
 from rich.table import Table
 
+from animatize_assets.cli.cache import results_usage
+from animatize_assets.cli.providers import provider_states
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
 from animatize_assets.cli.workplace import Workplace, open_workplace
@@ -22,8 +24,6 @@ from animatize_assets.orchestration import (
     register_images,
 )
 
-PROVIDERS = ({"name": "local", "available": True, "cost_usd": 0.0},)
-"""What can make a picture. The local provider needs nothing and costs nothing."""
 LAST_RUNS = 5
 
 
@@ -33,7 +33,8 @@ def status(terminal: Terminal) -> int:
     content: dict[str, Any] = {
         "data_dir": str(workplace.data_dir),
         **_images_and_runs(workplace),
-        "providers": list(PROVIDERS),
+        "providers": provider_states(workplace),
+        "caches": {"results": results_usage(workplace)},
         "storage": _storage(workplace.data_dir),
     }
     terminal.document(content)
@@ -74,7 +75,10 @@ def _page(content: dict[str, Any]) -> list[RenderableType]:
     counts = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in states.items())
     rows = [
         ("images", f"{content['images']['total']}" + (f": {counts}" if counts else "")),
-        ("providers", ", ".join(provider["name"] for provider in content["providers"])),
+        (
+            "providers",
+            ", ".join(each["name"] for each in content["providers"] if each["configured"]),
+        ),
     ]
     rows += [
         (f"{name}/", f"{size['files']} files, {size['bytes'] / 1e6:.1f} MB")
