@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import Engine, Row, delete, func, select, update
+from sqlalchemy import Engine, Row, delete, func, literal, select, update
 from sqlalchemy.exc import IntegrityError
 
 from animatize_assets.database.tables import stored_results
@@ -55,6 +55,15 @@ class StoredResult(About):
     stored_at: datetime
     used_at: datetime
     uses: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A text that another one is compared with."""
+
+    result_key: str
+    text: str
+    vector: bytes | None
 
 
 @dataclass(frozen=True)
@@ -123,21 +132,29 @@ class ResultIndex:
         return None if row is None else _result_of(row)
 
     def newest(
-        self, structured_key: str, *, not_before: datetime, limit: int = MOST_COMPARED
-    ) -> tuple[StoredResult, ...]:
-        """Return the newest rows with the structured key, the newest first."""
-        # The ids come from the index alone; only the rows that are compared are read.
+        self,
+        structured_key: str,
+        *,
+        not_before: datetime,
+        with_vectors: bool = False,
+        limit: int = MOST_COMPARED,
+    ) -> tuple[Candidate, ...]:
+        """Return the newest texts with the structured key, the newest first."""
+        # The ids come from an index alone; only what is compared is read from the table.
         ids = (
             select(_C.id)
             .where(_C.structured_key == structured_key)
             .order_by(_C.id.desc())
             .limit(limit)
         )
+        vector = _C.vector if with_vectors else literal(None)
         query = (
-            select(_TABLE).where(_C.id.in_(ids), _C.used_at >= not_before).order_by(_C.id.desc())
+            select(_C.result_key, _C.text, vector)
+            .where(_C.id.in_(ids), _C.used_at >= not_before)
+            .order_by(_C.id.desc())
         )
         with self._engine.connect() as connection:
-            return tuple(_result_of(row) for row in connection.execute(query))
+            return tuple(Candidate(*row) for row in connection.execute(query))
 
     def note_use(self, result: StoredResult, *, now: datetime) -> None:
         """Note that a result was taken."""

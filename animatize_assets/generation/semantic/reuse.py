@@ -21,7 +21,12 @@ from typing import Literal
 
 from animatize_assets.errors import NotConfigured
 from animatize_assets.generation.models import Reuse, ReuseLevel
-from animatize_assets.generation.result_index import About, ResultIndex, StoredResult
+from animatize_assets.generation.result_index import (
+    About,
+    Candidate,
+    ResultIndex,
+    StoredResult,
+)
 from animatize_assets.generation.semantic.canonical import (
     CanonicalText,
     canonical_text,
@@ -157,8 +162,9 @@ class Reuser:
             if not all(word in written for word in content.words):
                 continue
             if same_words(content, canonical_text(each.text)):
+                found = self.index.find(each.result_key, not_before=not_before)
                 why = "the text has the same content words in the same order"
-                return Decision(each, "canonical", None, why)
+                return None if found is None else Decision(found, "canonical", None, why)
         return None
 
     def _similar(
@@ -171,10 +177,13 @@ class Reuser:
                 "Reusing pictures of similar texts needs a sentence model; set "
                 "ANIMATIZE_SENTENCE_MODEL, or ANIMATIZE_SEMANTIC_REUSE=canonical."
             )
-        found = self._compared(structured_key, content, not_before)
-        if not found:
+        compared = self._compared(structured_key, content, not_before)
+        if not compared:
             return None
-        cosine, result = found[0]
+        cosine, candidate = compared[0]
+        result = self.index.find(candidate.result_key, not_before=not_before)
+        if result is None:  # it went a moment ago
+            return None
         measured = self.false_hits()
         wrong = "not measured yet" if measured is None else measured.sentence
         return Decision(
@@ -190,23 +199,24 @@ class Reuser:
 
     def _compared(
         self, structured_key: str, content: CanonicalText, not_before: datetime
-    ) -> list[tuple[float, StoredResult]]:
+    ) -> list[tuple[float, Candidate]]:
         """Compare with the newest texts; those from the threshold up, the most alike first."""
         if self.encoder is None:
             return []
         encoded = self.encoder.encode(content.text)
         if encoded.vector is None:
             return []
-        vectors, results = [], []
-        for each in self.index.newest(structured_key, not_before=not_before):
+        vectors, candidates = [], []
+        newest = self.index.newest(structured_key, not_before=not_before, with_vectors=True)
+        for each in newest:
             vector = unpacked(each.vector, self.encoder.version)
             if vector is not None:
                 vectors.append(vector)
-                results.append(each)
+                candidates.append(each)
         alike = cosines(encoded.vector, vectors)
         found = [
             (float(cosine), each)
-            for cosine, each in zip(alike, results, strict=True)
+            for cosine, each in zip(alike, candidates, strict=True)
             if cosine >= self.threshold
         ]
         return sorted(found, key=lambda pair: -pair[0])
