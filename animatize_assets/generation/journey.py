@@ -143,9 +143,19 @@ class Journey:
 
     async def _try(self, station: Station) -> tuple[Begun, MadePicture]:
         station.check()
-        queued_at = self._around.clock()
-        async with station.limiter.place(station.check) as place:
-            self._ends_at += self._around.clock() - queued_at
+        queued_at, ends_at = self._around.clock(), self._ends_at
+
+        def called_up() -> None:
+            self._ends_at = ends_at + self._around.clock() - queued_at
+
+        def check() -> None:
+            called_up()
+            station.check()
+
+        # not behind a long queue again: what a provider has made can be fetched for minutes only
+        first = bool(self._log.attempts)
+        async with station.limiter.place(check, first=first) as place:
+            called_up()
             left_s = self._ends_at - self._around.clock()
             if left_s < self._policy.least_left_s and not station.in_house:
                 raise _OutOfTime
@@ -159,7 +169,8 @@ class Journey:
                 except (ProviderError, NotConfigured) as error:
                     place.leave()
                     await self._failed(station, begun, error)
-                    await station.record(admission, rule_of(error).verdict, kind_of(error))
+                    verdict = self._verdict(error, left_s)
+                    await station.record(admission, verdict, kind_of(error))
                     raise
             except BaseException:
                 station.forget(admission)
@@ -167,6 +178,11 @@ class Journey:
             await station.record(admission, Verdict.GOOD)
         self._log.made(begun, made)
         return begun, made
+
+    def _verdict(self, error: ProviderError | NotConfigured, left_s: float) -> Verdict:
+        """Return what ``error`` says of the provider, which is not to blame for our haste."""
+        was_hasty = left_s < self._policy.call_timeout_s and kind_of(error) == "ambiguous"
+        return Verdict.NEUTRAL if was_hasty else rule_of(error).verdict
 
     async def _begin(self, station: Station) -> Begun:
         """Find work to fetch, or write the row of a new call."""

@@ -8,6 +8,8 @@ the limit across runs (a Dagster pool).
 from __future__ import annotations
 
 import asyncio
+import heapq
+import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -53,6 +55,41 @@ class TokenBucket:
             raise
 
 
+class Places:
+    """A number of places. Whoever asks ``first`` goes before all others, else first come first.
+
+    A free place is handed over, not fought for, so nobody overtakes.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._free = number
+        self._waiting: list[tuple[bool, int, asyncio.Future[None]]] = []
+        self._tickets = itertools.count()
+
+    async def take(self, *, first: bool = False) -> None:
+        """Return when there is a place."""
+        if self._free:
+            self._free -= 1
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (not first, next(self._tickets), turn))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it was handed over at the moment of leaving
+                self.give()
+            raise
+
+    def give(self) -> None:
+        """Hand a place over to the next one."""
+        while self._waiting:
+            *_, turn = heapq.heappop(self._waiting)
+            if not turn.done():
+                turn.set_result(None)
+                return
+        self._free += 1
+
+
 @dataclass(frozen=True)
 class Load:
     """What a provider is doing for this process right now."""
@@ -83,7 +120,7 @@ class Limiter:
             raise InvalidSetting(
                 f"{requests_per_min} requests per minute allow no call; give more, or no limit."
             )
-        self._places = asyncio.Semaphore(concurrency)
+        self._places = Places(concurrency)
         self._bucket = (
             None
             if requests_per_min is None
@@ -98,21 +135,24 @@ class Limiter:
         return Load(self._in_flight, self._waiting)
 
     @asynccontextmanager
-    async def place(self, check: Callable[[], None] = lambda: None) -> AsyncIterator[Place]:
+    async def place(
+        self, check: Callable[[], None] = lambda: None, *, first: bool = False
+    ) -> AsyncIterator[Place]:
         """Hold a place for one call, from the moment that the rate allows it.
 
+        ``first`` goes before whoever waits already: for a request that has been served once.
         ``check`` is called when a place is free, before the rate is waited for: what it raises
         ends the wait, so that a queue does not wait for a provider that is not asked any more.
         """
         self._waiting += 1
         try:
-            await self._places.acquire()
+            await self._places.take(first=first)
             try:
                 check()
                 if self._bucket is not None:
                     await self._bucket.take()
             except BaseException:
-                self._places.release()
+                self._places.give()
                 raise
         finally:
             self._waiting -= 1
@@ -125,7 +165,7 @@ class Limiter:
 
     def _left(self) -> None:
         self._in_flight -= 1
-        self._places.release()
+        self._places.give()
 
 
 class Place:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 from hypothesis import given, settings
@@ -85,6 +86,59 @@ def test_no_more_places_than_there_are_and_both_counts_are_visible() -> None:
     assert max(load.in_flight for load in seen) == 3
     assert max(load.waiting for load in seen) >= 6
     assert after == Load(0, 0)
+
+
+def test_who_was_served_once_goes_first() -> None:
+    async def work() -> list[str]:
+        limiter = Limiter(1, None, clock=now_s)
+        served: list[str] = []
+
+        async def call(name: str, *, first: bool) -> None:
+            async with limiter.place(first=first):
+                served.append(name)
+                await asyncio.sleep(1)
+
+        names = ["a", "b", "C", "d", "E"]
+        await asyncio.gather(*(call(name, first=name.isupper()) for name in names))
+        return served
+
+    assert in_virtual_time(work) == ["a", "C", "E", "b", "d"]
+
+
+@settings(max_examples=100)
+@given(
+    st.integers(1, 4),
+    st.lists(
+        st.tuples(st.floats(0, 3), st.floats(0, 3), st.floats(0.01, 5), st.booleans()), max_size=25
+    ),
+)
+def test_no_place_is_lost_or_made_up_whoever_leaves_when(
+    number: int, visits: list[tuple[float, float, float, bool]]
+) -> None:
+    async def work() -> None:
+        limiter = Limiter(number, None, clock=now_s)
+        inside = 0
+
+        async def visit(comes: float, stays: float, patience: float, first: bool) -> None:
+            nonlocal inside
+            await asyncio.sleep(comes)
+            async with asyncio.timeout(patience), limiter.place(first=first):
+                inside += 1
+                assert inside <= number
+                assert limiter.load.in_flight == inside
+                try:
+                    await asyncio.sleep(stays)
+                finally:
+                    inside -= 1
+
+        ends = await asyncio.gather(*(visit(*each) for each in visits), return_exceptions=True)
+        assert {type(end) for end in ends} <= {type(None), TimeoutError}
+        assert limiter.load == Load(0, 0)
+        async with contextlib.AsyncExitStack() as all_of_them:
+            for _ in range(number):
+                await all_of_them.enter_async_context(limiter.place())
+
+    in_virtual_time(work)
 
 
 def test_a_place_left_early_is_free_and_is_left_once() -> None:

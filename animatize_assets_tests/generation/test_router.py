@@ -334,6 +334,30 @@ def test_a_queue_of_any_length_keeps_the_limits_and_its_deadline() -> None:
     assert flux.most_in_flight == 4
 
 
+def test_a_queue_for_a_provider_that_goes_down_has_its_whole_time_for_the_next() -> None:
+    flux = ScriptedProvider(outcome=always("transient"), seconds=20)
+    openai = ScriptedProvider("openai", seconds=100)
+    house = House(flux, openai, concurrency=1, deadline_s=150, max_attempts=1)
+    results = house.deliver_all(40, ["flux", "openai"])
+    assert all(isinstance(result, Delivery) for result in results)
+
+
+def test_a_provider_is_not_left_alone_for_our_own_haste() -> None:
+    flux = ScriptedProvider(seconds=100)
+    house = House(flux, deadline_s=60)
+    results = house.deliver_all(30, ["flux"])
+    assert all(isinstance(result, NothingDelivered) for result in results)
+    assert house.changes == []
+
+
+def test_lost_work_is_fetched_before_new_work_is_begun() -> None:
+    flux = ScriptedProvider(outcome=scripted(Hangs), remote=True, seconds=100)
+    house = House(flux, concurrency=1, call_timeout_s=120)
+    house.deliver_all(20, ["flux"])
+    assert [call.resume is not None for _, call in flux.calls][:3] == [False, False, True]
+    assert flux.submitted == 20
+
+
 def test_the_rate_is_kept_over_retries_too() -> None:
     flux = ScriptedProvider(outcome=at_random({"transient": 0.3}, 1), seconds=0.1)
     house = House(flux, requests_per_min=60)
