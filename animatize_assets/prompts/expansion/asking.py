@@ -1,0 +1,149 @@
+"""One question to OpenAI's chat completions, and its answer.
+
+Belongs here: the client, the ledger's row around each call, leaving out once what a model turns
+down. Does not belong here: retries (whoever joins the rooms hands them in), what is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import SecretStr
+
+from animatize_assets.errors import ProviderError
+from animatize_assets.prompts.expansion.accounts import Accounts, Expense
+from animatize_assets.prompts.expansion.answers import TextAnswer, read_answer
+from animatize_assets.prompts.expansion.failures import provider_error, refused_parameter
+from animatize_assets.prompts.expansion.parameters import DROPPABLE, RefusedParameters
+from animatize_assets.prompts.expansion.schema import as_bytes, fingerprint
+from animatize_assets.prompts.expansion.text_models import TextModel, most_usd
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+TIMEOUT_S = 60.0
+"""500 tokens take a few seconds; a model that has said nothing by then is not going to."""
+
+
+class ChatClient:
+    """Asks. The connection is opened at the first question, in the event loop that asks it."""
+
+    def __init__(
+        self,
+        api_key: SecretStr,
+        base_url: str | None,
+        accounts: Accounts,
+        refused: RefusedParameters,
+        *,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        self._api_key = api_key
+        self._base_url = base_url
+        self._accounts = accounts
+        self._refused = refused
+        self._timeout_s = timeout_s
+        self._client: AsyncOpenAI | None = None
+
+    async def ask(
+        self,
+        model: TextModel,
+        body: Mapping[str, Any],
+        *,
+        image_key: str | None = None,
+        run_id: str | None = None,
+    ) -> TextAnswer:
+        """Ask once; again without a parameter for each one that the model turns down.
+
+        A parameter that it turned down before, in any process, is not sent at all.
+
+        Raises:
+            ProviderError: it was not answered; ``billed_usd`` says what that cost.
+            BudgetExceeded: the call could pass a limit.
+
+        """
+        refused = await asyncio.to_thread(self._refused.of, model.name)
+        dropped = tuple(sorted(refused & body.keys()))
+        sent = {name: value for name, value in body.items() if name not in refused}
+        key = fingerprint(body)
+        while True:
+            expense = Expense(
+                model=model.name,
+                fingerprint=key,
+                expected_usd=most_usd(model, sent, len(as_bytes(sent))),
+                purpose="expansion",
+                image_key=image_key,
+                run_id=run_id,
+            )
+            answer = await self._paid(model, sent, expense)
+            if isinstance(answer, TextAnswer):
+                return answer.model_copy(update={"dropped_parameters": dropped})
+            await asyncio.to_thread(self._refused.remember, model.name, answer)
+            dropped = tuple(sorted({*dropped, answer}))
+            sent = {name: value for name, value in sent.items() if name != answer}
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def _paid(
+        self, model: TextModel, sent: Mapping[str, Any], expense: Expense
+    ) -> TextAnswer | str:
+        """Return the answer, or the parameter that must not be sent. The ledger knows of both.
+
+        A cancelled call leaves its row open: nobody knows whether it was billed.
+        """
+        call_id = await asyncio.to_thread(self._accounts.open_call, expense)
+        try:
+            answer = await self._exchange(model, sent)
+        except ProviderError as error:
+            await asyncio.to_thread(
+                self._accounts.fail, call_id, kind=error.kind, billed_usd=error.billed_usd
+            )
+            raise
+        if isinstance(answer, str):
+            await asyncio.to_thread(
+                self._accounts.fail, call_id, kind="invalid_request", billed_usd=0.0
+            )
+            return answer
+        await asyncio.to_thread(
+            self._accounts.settle, call_id, cost_usd=answer.cost_usd, usage=answer.usage
+        )
+        return answer
+
+    async def _exchange(self, model: TextModel, sent: Mapping[str, Any]) -> TextAnswer | str:
+        import openai
+
+        what = f"Expanding a prompt with {model.name}"
+        try:
+            # The raw answer is read here: of a malformed one the SDK makes anything from a string
+            # to an error that is not its own.
+            raw = await self._opened().chat.completions.with_raw_response.create(
+                **{name: sent[name] for name in sorted(sent)}
+            )
+        except openai.OpenAIError as error:
+            parameter = refused_parameter(error)
+            if parameter in DROPPABLE and parameter in sent:
+                return parameter
+            raise provider_error(error, what) from error
+        try:
+            completion = json.loads(raw.content)
+        except ValueError:
+            completion = None
+        return read_answer(completion, model, sent, share=1.0, batch=False)
+
+    def _opened(self) -> AsyncOpenAI:
+        import openai
+
+        if self._client is None:
+            self._client = openai.AsyncOpenAI(
+                api_key=self._api_key.get_secret_value(),
+                base_url=self._base_url,
+                timeout=self._timeout_s,
+                max_retries=0,
+            )
+        return self._client

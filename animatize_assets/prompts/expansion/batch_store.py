@@ -1,0 +1,348 @@
+"""Batches and their lines in the database. Each method is one transaction, durable when it returns.
+
+A batch's states: ``writing`` (its lines are chosen), ``uploaded`` (its file is there), ``creating``
+(one process is about to create it, or died doing so), ``submitted``, ``collected`` (its answers are
+kept, its cost not yet settled), then how it ended: ``completed``, ``failed``, ``expired``,
+``cancelled``. A line's: ``waiting``, ``submitted``, ``done``, ``failed``.
+
+Belongs here: queries on the two tables. Does not belong here: what follows from what (``batches``,
+``batch_outcomes``), connections to OpenAI.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+
+from animatize_assets.database.tables import expansion_batches, expansion_lines
+from animatize_assets.prompts.expansion.answers import TextAnswer
+from animatize_assets.prompts.expansion.batch_files import MAX_BYTES, MAX_LINES, line_bytes
+from animatize_assets.prompts.expansion.batch_outcomes import LineOutcome
+from animatize_assets.prompts.expansion.schema import as_bytes
+
+NANO = 1_000_000_000
+CANCEL_REQUESTED = "cancel_requested"
+"""Stands in a batch's ``error`` once a person cancelled it; nothing overwrites it."""
+_AT_ONCE = 500  # ids in one statement: below every database's limit of parameters
+
+_batches = expansion_batches.c
+_lines = expansion_lines.c
+
+
+@dataclass(frozen=True)
+class NewLine:
+    """A question for a batch."""
+
+    fingerprint: str
+    """Of the question; its ``custom_id`` too, so that the same question is never asked twice."""
+    image_key: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line as it stands. Costs are US dollars; None = not known, or nothing was answered."""
+
+    custom_id: str
+    fingerprint: str
+    image_key: str
+    model: str
+    body: dict[str, Any]
+    state: str
+    submissions: int
+    answer: TextAnswer | None
+    failure: str | None
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """A batch as it stands."""
+
+    row_id: int
+    batch_key: str
+    model: str
+    state: str
+    input_file_id: str | None
+    remote_id: str | None
+    error: str | None
+    created_at: datetime
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether a person cancelled it."""
+        return self.error == CANCEL_REQUESTED
+
+
+class BatchStore:
+    """The two tables, in a database at the newest revision. ``clock`` tells the time, with zone."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def enqueue(self, lines: Sequence[NewLine]) -> int:
+        """Add the questions that are not there yet, whatever became of those; return how many."""
+        new = {line.fingerprint: line for line in lines}
+        with self._writing() as connection:
+            for names in _portions(list(new)):
+                query = select(_lines.custom_id).where(_lines.custom_id.in_(names))
+                for known in list(connection.scalars(query)):
+                    del new[known]
+            if new:
+                now = self.now()
+                rows = [_new_row(line, now) for line in new.values()]
+                connection.execute(insert(expansion_lines), rows)
+        return len(new)
+
+    def retry_failed(self, fingerprints: Sequence[str]) -> int:
+        """Let lines that failed wait again, as if never submitted; return how many."""
+        count = 0
+        with self._writing() as connection:
+            for names in _portions(list(fingerprints)):
+                changed = connection.execute(
+                    update(expansion_lines)
+                    .where(_lines.custom_id.in_(names), _lines.state == "failed")
+                    .values(state="waiting", submissions=0, failure=None, finished_at=None)
+                )
+                count += changed.rowcount
+        return count
+
+    def form(self) -> str | None:
+        """Put the oldest waiting lines of one model into a new batch; return its key, if any."""
+        with self._writing() as connection:
+            query = select(_lines.model).where(_lines.state == "waiting").order_by(_lines.id)
+            model = connection.scalar(query.limit(1))
+            if model is None:
+                return None
+            last = _last_that_fits(connection, model)
+            key, now = str(uuid4()), self.now()
+            batch_id = connection.execute(
+                insert(expansion_batches).values(
+                    batch_key=key, model=model, state="writing", created_at=now
+                )
+            ).inserted_primary_key
+            connection.execute(
+                update(expansion_lines)
+                .where(_lines.state == "waiting", _lines.model == model, _lines.id <= last)
+                .values(
+                    batch_id=batch_id[0] if batch_id else None,
+                    state="submitted",
+                    submissions=_lines.submissions + 1,
+                )
+            )
+        return key
+
+    def batch(self, batch_key: str) -> BatchRow:
+        """Return a batch.
+
+        Raises:
+            LookupError: there is none of this key.
+
+        """
+        found = self._batches_where(_batches.batch_key == batch_key)
+        if not found:
+            raise LookupError(f"There is no batch '{batch_key}'.")
+        return found[0]
+
+    def batch_of_remote(self, remote_id: str) -> BatchRow | None:
+        """Return the batch that OpenAI calls ``remote_id``; None when it is none of ours."""
+        return next(iter(self._batches_where(_batches.remote_id == remote_id)), None)
+
+    def batches(self, *states: str) -> list[BatchRow]:
+        """Return the batches in one of ``states``, oldest first."""
+        return self._batches_where(_batches.state.in_(states))
+
+    def lines_of(self, batch: BatchRow) -> list[Line]:
+        """Return the lines that are submitted in a batch, in the order of its file."""
+        query = (
+            select(expansion_lines)
+            .where(_lines.batch_id == batch.row_id, _lines.state == "submitted")
+            .order_by(_lines.id)
+        )
+        with self._engine.connect() as connection:
+            return [_line(row) for row in connection.execute(query)]
+
+    def line(self, fingerprint: str) -> Line | None:
+        """Return the line of a question; None when it was never put into a batch."""
+        query = select(expansion_lines).where(_lines.custom_id == fingerprint)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else _line(row)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many lines are in each state."""
+        query = select(_lines.state, func.count()).group_by(_lines.state).order_by(_lines.state)
+        with self._engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def advance(self, batch: BatchRow, state: str, **values: Any) -> bool:
+        """Move a batch on, if it is still where ``batch`` says; return whether it was."""
+        with self._writing() as connection:
+            changed = connection.execute(
+                update(expansion_batches)
+                .where(_batches.id == batch.row_id, _batches.state == batch.state)
+                .values(state=state, **values)
+            )
+        return changed.rowcount == 1
+
+    def claim(self, batch: BatchRow, lease: timedelta) -> bool:
+        """Become the one process that may create this batch; return whether we are.
+
+        A claim of another process holds for ``lease``: after that it is taken for dead.
+        """
+        now = self.now()
+        free = _batches.state == "uploaded"
+        if batch.state == "creating":
+            free = (_batches.state == "creating") & (_batches.checked_at <= now - lease)
+        with self._writing() as connection:
+            changed = connection.execute(
+                update(expansion_batches)
+                .where(_batches.id == batch.row_id, free)
+                .values(state="creating", checked_at=now)
+            )
+        return changed.rowcount == 1
+
+    def note(self, batch: BatchRow, error: str | None) -> None:
+        """Note what is wrong with a batch, and that it was looked at."""
+        values: dict[str, Any] = {"error": error}
+        if batch.state != "creating":  # there the time is the claim's
+            values["checked_at"] = self.now()
+        where = _batches.id == batch.row_id
+        if error != CANCEL_REQUESTED:
+            where &= _batches.error.is_(None) | (_batches.error != CANCEL_REQUESTED)
+        with self._writing() as connection:
+            connection.execute(update(expansion_batches).where(where).values(**values))
+
+    def close(
+        self,
+        batch: BatchRow,
+        state: str,
+        outcomes: Mapping[str, LineOutcome],
+        **values: Any,
+    ) -> bool:
+        """Write down what became of a batch's lines, if it is still where ``batch`` says."""
+        now = self.now()
+        with self._writing() as connection:
+            changed = connection.execute(
+                update(expansion_batches)
+                .where(_batches.id == batch.row_id, _batches.state == batch.state)
+                .values(state=state, checked_at=now, **values)
+            )
+            if changed.rowcount != 1:
+                return False
+            for name, outcome in outcomes.items():
+                connection.execute(
+                    update(expansion_lines)
+                    .where(
+                        _lines.custom_id == name,
+                        _lines.batch_id == batch.row_id,
+                        _lines.state == "submitted",
+                    )
+                    .values(**_outcome_values(outcome, now))
+                )
+        return True
+
+    def answered(self, batch: BatchRow) -> list[TextAnswer]:
+        """Return the answers that a batch brought."""
+        query = select(_lines.result).where(_lines.batch_id == batch.row_id, _lines.state == "done")
+        with self._engine.connect() as connection:
+            return [TextAnswer.model_validate_json(text) for text in connection.scalars(query)]
+
+    def now(self) -> datetime:
+        """Return the time in UTC."""
+        return self._clock().astimezone(UTC)
+
+    def _batches_where(self, condition: Any) -> list[BatchRow]:
+        query = select(expansion_batches).where(condition).order_by(_batches.id)
+        with self._engine.connect() as connection:
+            return [_batch(row) for row in connection.execute(query)]
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            if connection.dialect.name == "sqlite":
+                # A deferred transaction would read before it has the right to write.
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            yield connection
+            connection.commit()
+
+
+def _portions(names: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(names), _AT_ONCE):
+        yield names[start : start + _AT_ONCE]
+
+
+def _new_row(line: NewLine, now: datetime) -> dict[str, Any]:
+    return {
+        "custom_id": line.fingerprint,
+        "image_key": line.image_key,
+        "fingerprint": line.fingerprint,
+        "model": str(line.body["model"]),
+        "body": as_bytes(line.body).decode(),
+        "state": "waiting",
+        "submissions": 0,
+        "created_at": now,
+    }
+
+
+def _last_that_fits(connection: Connection, model: str) -> int:
+    """Return the id of the last waiting line that a file can hold with all before it."""
+    query = (
+        select(_lines.id, _lines.custom_id, func.length(_lines.body))
+        .where(_lines.state == "waiting", _lines.model == model)
+        .order_by(_lines.id)
+        .limit(MAX_LINES)
+    )
+    last, size = 0, 0
+    for row_id, name, length in connection.execute(query):
+        size += len(line_bytes(name, {})) + length
+        if last and size > MAX_BYTES:
+            break
+        last = row_id
+    return last
+
+
+def _outcome_values(outcome: LineOutcome, now: datetime) -> dict[str, Any]:
+    values: dict[str, Any] = {"state": outcome.state, "failure": outcome.failure}
+    if outcome.state != "waiting":
+        values["finished_at"] = now
+    answer = outcome.answer
+    if answer is not None:
+        cost = answer.cost_usd
+        values["result"] = answer.model_dump_json()
+        values["cost_nanousd"] = None if cost is None else round(cost * NANO)
+    return values
+
+
+def _batch(row: Row[Any]) -> BatchRow:
+    return BatchRow(
+        row_id=row.id,
+        batch_key=row.batch_key,
+        model=row.model,
+        state=row.state,
+        input_file_id=row.input_file_id,
+        remote_id=row.remote_id,
+        error=row.error,
+        created_at=row.created_at,
+    )
+
+
+def _line(row: Row[Any]) -> Line:
+    return Line(
+        custom_id=row.custom_id,
+        fingerprint=row.fingerprint,
+        image_key=row.image_key,
+        model=row.model,
+        body=json.loads(row.body),
+        state=row.state,
+        submissions=row.submissions,
+        answer=None if row.result is None else TextAnswer.model_validate_json(row.result),
+        failure=row.failure,
+    )
