@@ -1,0 +1,168 @@
+"""Processes that make pictures are killed at random moments; nothing is lost or paid twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image
+from sqlalchemy import Row, select
+
+from animatize_assets.database.tables import generation_calls
+from animatize_assets_tests.integration.generating import migrated, number_in
+from animatize_assets_tests.integration.generation_worker import provider_for, reconcile_all
+from animatize_assets_tests.loopback.billing import Charge, read_bill
+from animatize_assets_tests.loopback.process import PROJECT, RemoteServer, loopback_process
+from animatize_assets_tests.loopback.world import KEYS, Delay
+
+T = TypeVar("T")
+
+PICTURE = Delay(median_s=0.25, sigma=0.5)
+LIVES_S = (0.05, 0.9)
+"""A worker is killed after a time between these: while it starts, asks, waits, keeps."""
+
+
+class Worker:
+    """The process that forks a child for each life."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def live(self, for_s: float | None) -> int:
+        """Let a child work and kill it after a while, or let it end; returns its exit code."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        child = int(self._process.stdout.readline())
+        if for_s is not None:
+            time.sleep(for_s)
+            with suppress(ProcessLookupError):  # it may have made everything
+                os.kill(child, signal.SIGKILL)
+        return int(self._process.stdout.readline())
+
+
+@contextmanager
+def worker(folder: Path, server: RemoteServer, images: int) -> Iterator[Worker]:
+    told = {
+        "folder": str(folder),
+        "images": images,
+        "urls": dict(server.urls),
+        "keys": dict(server.keys),
+    }
+    command = [sys.executable, "-m", "animatize_assets_tests.integration.generation_worker"]
+    log = folder / "worker.log"
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            [*command, json.dumps(told)],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as process,
+    ):
+        yield Worker(process)
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def rows_of(folder: Path) -> list[Row[Any]]:
+    engine = migrated(folder / "ledger.db")
+    with engine.connect() as connection:
+        rows = list(connection.execute(select(generation_calls)))
+    engine.dispose()
+    return rows
+
+
+def test_killed_at_random_moments_nothing_is_lost_and_the_bill_is_accounted_for(
+    sizes: dict[str, Any], tmp_path: Path
+) -> None:
+    images, kills = (sizes["generation_killed"][name] for name in ("images", "kills"))
+    dice = random.Random(11)
+    migrated(tmp_path / "ledger.db").dispose()
+    (tmp_path / "pictures").mkdir()
+    bill_file = tmp_path / "bill.jsonl"
+    delays = dict.fromkeys(("openai", "flux", "gemini", "comfyui"), PICTURE)
+    with loopback_process(delays=delays, state_file=bill_file, seed=2) as server:
+        with worker(tmp_path, server, images) as alive:
+            killed = [alive.live(dice.uniform(*LIVES_S)) for _ in range(kills)]
+            assert alive.live(None) == 0, (tmp_path / "worker.log").read_text()
+        asyncio.run(reconcile_all(tmp_path, images, server))
+        assert server.state()["leaks"] == []
+    assert killed.count(-signal.SIGKILL) >= kills // 2, "most lives must have ended by a kill"
+
+    for number in range(images):
+        content = (tmp_path / "pictures" / f"{number:05d}").read_bytes()
+        with Image.open(BytesIO(content)) as picture:
+            picture.load()
+    rows, bill = rows_of(tmp_path), read_bill(bill_file)
+    check_money(rows, bill)
+    check_fetched(rows, bill)
+    check_no_key_in(tmp_path)
+
+
+def check_money(rows: list[Row[Any]], bill: list[Charge]) -> None:
+    """Every charge is a settled row of the same amount, or one open row."""
+    charges = by_number((number_in(one.about), one) for one in bill if one.provider != "comfyui")
+    settled = by_number((number_of(row), row) for row in rows if row.state == "settled")
+    left_open = by_number((number_of(row), row) for row in rows if row.state == "open")
+    for number, billed in charges.items():
+        amounts = {charge.cost_nanousd for charge in billed}
+        assert len(amounts) == 1, "equal requests cost the same"
+        assert {row.cost_nanousd for row in settled[number]} <= amounts
+        # settled <= bill <= settled + open, call by call
+        assert len(settled[number]) <= len(billed) <= len(settled[number]) + len(left_open[number])
+    total_settled = sum(row.cost_nanousd or 0 for row in rows if row.state == "settled")
+    total_open = sum(row.expected_nanousd or 0 for row in rows if row.state == "open")
+    total = sum(charge.cost_nanousd for charge in bill)
+    assert total_settled <= total <= total_settled + total_open
+
+
+def check_fetched(rows: list[Row[Any]], bill: list[Charge]) -> None:
+    """Work whose id was noted is settled at its price, once; none of it stays open."""
+    billed = {charge.remote_id: charge for charge in bill}
+    fetchable = [row for row in rows if row.provider in {"flux", "comfyui"}]
+    assert not [row for row in fetchable if row.state == "open" and row.resume is not None]
+    settled = [row for row in fetchable if row.state == "settled"]
+    assert len({row.remote_id for row in settled}) == len(settled)
+    assert all(row.cost_nanousd == billed[row.remote_id].cost_nanousd for row in settled)
+    tasks = Counter(number_in(one.about) for one in bill if one.provider == "flux")
+    nameless = Counter(
+        number_of(row) for row in rows if row.provider == "flux" and row.resume is None
+    )
+    for number, count in tasks.items():
+        assert count - 1 <= nameless[number], "a second task only where the first's id was lost"
+
+
+def by_number(pairs: Iterable[tuple[int, T]]) -> dict[int, list[T]]:
+    found: dict[int, list[T]] = defaultdict(list)
+    for number, one in pairs:
+        found[number].append(one)
+    return found
+
+
+def number_of(row: Row[Any]) -> int:
+    number = int(row.image_key.rpartition("-")[2], 16)
+    assert row.provider == provider_for(number)
+    return number
+
+
+def check_no_key_in(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not [name for name, key in KEYS.items() if key.encode() in content], path

@@ -1,0 +1,128 @@
+"""Pictures come although providers fail at random, altogether, or in odd ways; and no key leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from animatize_assets.generation.budget import Budget
+from animatize_assets.generation.ledger import SqlLedger
+from animatize_assets.generation.models import Delivery
+from animatize_assets.generation.router import Configured, Router
+from animatize_assets_tests.integration.generating import (
+    FAST,
+    brief,
+    migrated,
+    provider_of,
+    request_of,
+)
+from animatize_assets_tests.loopback.faults import Rates
+from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
+
+LIMIT = 24
+ISSUE_RATES = Rates(rate_limited=0.20, server_error=0.05, hang_before=0.01, hang_after=0.01)
+CALL_TIMEOUT_S = 2.0
+
+
+def deliver_all(
+    server: LoopbackServer,
+    folder: Path,
+    *,
+    count: int,
+    order: tuple[str, ...],
+    **policy: Any,
+) -> tuple[list[Delivery | BaseException], Router]:
+    """Ask for ``count`` pictures at once; the router keeps its limits."""
+
+    async def run() -> tuple[list[Delivery | BaseException], Router]:
+        configured = {
+            name: Configured(provider_of(name, server, sleep=brief), concurrency=LIMIT)
+            for name in order
+        }
+        ledger = SqlLedger(migrated(folder / "ledger.db", durable=False), Budget())
+        router = Router(
+            configured,
+            replace(FAST, call_timeout_s=CALL_TIMEOUT_S, **policy),
+            ledger,
+            random=random.Random(1).random,
+        )
+        try:
+            work = (router.deliver(request_of(number), order) for number in range(count))
+            return await asyncio.gather(*work, return_exceptions=True), router
+        finally:
+            await router.close()
+
+    return asyncio.run(run())
+
+
+def breaker(router: Router, provider: str) -> str:
+    found = {state.name: state.breaker for state in router.states()}[provider]
+    assert found is not None
+    return found.state
+
+
+def delivered(results: list[Delivery | BaseException]) -> list[Delivery]:
+    return [result for result in results if isinstance(result, Delivery)]
+
+
+def calls_of(results: list[Delivery]) -> list[int]:
+    return [len(result.attempts) for result in results]
+
+
+def billable_calls(server: LoopbackServer) -> int:
+    routes = ("openai.images", "openai.edits", "flux.submit", "gemini.generate")
+    return sum(len(server.calls(route)) for route in routes)
+
+
+@pytest.mark.parametrize("provider", ["openai", "imagen", "flux"])
+def test_random_faults_cost_few_calls_and_hardly_any_picture(
+    provider: str, sizes: dict[str, Any], tmp_path: Path
+) -> None:
+    count = sizes["generation_faults"]["requests"]
+    with loopback_server(faults=ISSUE_RATES, seed=3, hang_s=5.0, keep_bodies=False) as server:
+        results, router = deliver_all(server, tmp_path, count=count, order=(provider,))
+        made = delivered(results)
+        calls = billable_calls(server)
+    assert len(made) >= 0.995 * count, Counter(type(each).__name__ for each in results)
+    assert calls <= 1.45 * count
+    assert all(each.made.provider == provider for each in made)
+    assert breaker(router, provider) == "closed"
+
+
+def test_at_five_per_cent_transient_errors_hardly_a_picture_in_a_thousand_is_lost(
+    sizes: dict[str, Any], tmp_path: Path
+) -> None:
+    count = sizes["generation_faults"]["transient_requests"]
+    with loopback_server(faults=Rates(server_error=0.05), seed=5, keep_bodies=False) as server:
+        results, router = deliver_all(server, tmp_path, count=count, order=("openai",))
+        assert len(delivered(results)) >= 0.999 * count
+        assert breaker(router, "openai") == "closed"
+        assert server.leaks == []
+
+
+@pytest.mark.parametrize("how", ["unavailable", "dropped", "refused"])
+def test_a_provider_that_is_down_is_left_alone_and_the_others_serve(
+    how: str, sizes: dict[str, Any], tmp_path: Path
+) -> None:
+    count = sizes["generation_faults"]["down_requests"]
+    with loopback_server(seed=7, keep_bodies=False) as server:
+        server.down("openai", how)
+        results, router = deliver_all(server, tmp_path, count=count, order=("openai", "imagen"))
+        made = delivered(results)
+        assert len(made) == count
+        assert {each.made.provider for each in made} == {"imagen"}
+        tried = sum(
+            attempt.provider == "openai" and attempt.seconds > 0
+            for each in made
+            for attempt in each.attempts
+        )
+        assert len(server.calls("openai.images")) <= 10 + LIMIT
+        assert tried <= 10 + LIMIT + count
+        assert breaker(router, "openai") == "open"
+        assert all(each.attempts[0].provider == "openai" for each in made), "no fallback is silent"
