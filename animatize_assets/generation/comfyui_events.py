@@ -42,7 +42,7 @@ def read_frame(text: str, prompt_id: str) -> Progress | None:
     """Return what a text frame says of ``prompt_id``; None when it is about something else."""
     try:
         frame = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     said = frame.get("data") if isinstance(frame, dict) else None
     if not isinstance(said, dict) or said.get("prompt_id") != prompt_id:

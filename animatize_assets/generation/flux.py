@@ -14,8 +14,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from animatize_assets.generation.catalogue import expected_cost, nearest_size
-from animatize_assets.generation.flux_tasks import FluxTasks, Task
+from animatize_assets.generation.flux_answers import Task
+from animatize_assets.generation.flux_tasks import FluxTasks
 from animatize_assets.generation.models import Call, MadePicture, PictureRequest, Resume, Usage
+from animatize_assets.generation.picture_call import notes_on, text_of
 from animatize_assets.generation.polling import Patience, Sleep
 from animatize_assets.generation.remembered import Remembered
 from animatize_assets.generation.sizes import AspectRatios
@@ -95,7 +97,7 @@ class FluxPictures:
         if call.resume is not None:
             return await self._delivered(call.resume, patience)
         body = await asyncio.to_thread(self._body, request)
-        task = await self._tasks.submit(self.model, body, patience)
+        task = await self._tasks.submit(self._model, body, patience)
         if task.cost_usd is None:
             task = replace(task, cost_usd=self.expected_cost_usd(request))
         resume = self._remembered(request).noted(**task.address)
@@ -130,7 +132,8 @@ class FluxPictures:
         takes = self._model.takes
         width, height = nearest_size(self._model, request.width, request.height)
         # PNG: the picture is judged, graded and encoded again afterwards.
-        body: dict[str, Any] = {"prompt": request.prompt.positive, "output_format": "png"}
+        text, _ = text_of(request.prompt, self._model.max_prompt_characters)
+        body: dict[str, Any] = {"prompt": text, "output_format": "png"}
         ratio = self._ratio(request)
         body |= {"width": width, "height": height} if ratio is None else {"aspect_ratio": ratio}
         if takes.seed:
@@ -159,13 +162,6 @@ class FluxPictures:
         )
 
     def _notes(self, request: PictureRequest, asked: tuple[int, int]) -> list[str]:
-        notes = []
-        if request.prompt.negative and not self._model.takes.negative:
-            notes.append(f"{self.model} takes no negative prompt.")
-        if asked != (request.width, request.height):
-            ratio = self._ratio(request)
-            what = f"{asked[0]}x{asked[1]} px" if ratio is None else f"the aspect ratio {ratio}"
-            notes.append(f"The nearest that {self.model} makes is {what}.")
-        if request.with_source and not self._model.takes.input_image:
-            notes.append(f"{self.model} takes no input image: the picture is made from text alone.")
-        return notes
+        _, notes = text_of(request.prompt, self._model.max_prompt_characters)
+        other = None if asked == (request.width, request.height) else asked
+        return [*notes, *notes_on(self._model, other, with_source=request.with_source)]

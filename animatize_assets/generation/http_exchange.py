@@ -47,7 +47,7 @@ class Answer:
         """Return what the body says; None when it is not JSON."""
         try:
             return json.loads(self.content)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def json_object(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class HttpExchange:
             aiohttp.ConnectionTimeoutError,
         ) as error:
             raise Unanswered("no connection could be made", sent=False) from error
-        except aiohttp.InvalidURL as error:
+        except aiohttp.InvalidURL:
             raise Unanswered("the address is not valid", sent=False) from None
         except TimeoutError as error:
             raise Unanswered(f"no answer came within {timeout_s:.0f} s", sent=True) from error

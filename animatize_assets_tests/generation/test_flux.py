@@ -160,6 +160,7 @@ def test_what_the_model_does_not_take_is_said(server: LoopbackServer) -> None:
     request = wide()
     request = replace(request, prompt=request.prompt.model_copy(update={"negative": "blur"}))
     assert any("negative" in note for note in make(server, request=request).notes)
+    assert bodies(server)[0]["prompt"].endswith("Avoid: blur.")
 
 
 def test_what_it_noted_is_enough_to_fetch_it_in_another_process(server: LoopbackServer) -> None:
@@ -254,6 +255,15 @@ def test_a_wrong_key_is_not_configured(server: LoopbackServer) -> None:
         make(server, key="wr0ng-key")
     assert caught.value.kind == "not_configured"
     assert "wr0ng-key" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", "  ", "two words", "line\nbreak", "ключ"])
+def test_a_key_that_is_none_is_refused_without_being_shown(
+    server: LoopbackServer, key: str
+) -> None:
+    with pytest.raises(NotConfigured) as caught:
+        make(server, key=key)
+    assert key.strip() == "" or key not in str(caught.value)
 
 
 def test_a_refused_field_is_named(server: LoopbackServer) -> None:
