@@ -72,10 +72,9 @@ class MultipleOf(Record):
         smallest, largest = self.min_side_px, self.max_side_px
         if smallest % self.step or largest % self.step or smallest > largest:
             raise ValueError("the sides' limits must be multiples of step, the smaller one first")
-        if not (smallest**2 <= self.max_pixels and self.min_pixels <= largest**2):
-            raise ValueError("no square is within the limits of sides and of pixels")
-        if self.min_pixels * 2 > self.max_pixels:
-            raise ValueError("max_pixels must be at least twice min_pixels")
+        squares = range(smallest, largest + 1, self.step)
+        if not any(self.allows((side, side)) for side in squares):
+            raise ValueError("no square is within all the limits")
         return self
 
     def allows(self, size: Size) -> bool:
@@ -110,12 +109,15 @@ class MultipleOf(Record):
         """Return ``size`` scaled into the limits, in fractions of a pixel."""
         widest = self.max_side_px / self.min_side_px
         limit = min(self.max_ratio, widest) if self.max_ratio else widest
-        ratio = min(max(size[0] / size[1], 1 / limit), limit)
-        area = min(max(float(size[0] * size[1]), self.min_pixels), self.max_pixels)
-        width, height = sqrt(area * ratio), sqrt(area / ratio)
-        larger = max(1.0, self.min_side_px / min(width, height))
-        smaller = min(1.0, self.max_side_px / max(width * larger, height * larger))
-        return width * larger * smaller, height * larger * smaller
+        width, height = float(size[0]), float(size[1])
+        ratio = min(max(width / height, 1 / limit), limit)
+        if ratio != width / height:
+            width, height = sqrt(width * height * ratio), sqrt(width * height / ratio)
+        pixels = width * height
+        scale = sqrt(min(max(pixels, self.min_pixels), self.max_pixels) / pixels)
+        scale = max(scale, self.min_side_px / min(width, height))
+        scale = min(scale, self.max_side_px / max(width, height))
+        return width * scale, height * scale
 
     def _around(self, side: float, reach: int) -> range:
         first = max(floor(side / self.step) - reach + 1, self.min_side_px // self.step)
