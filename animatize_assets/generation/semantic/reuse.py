@@ -14,7 +14,7 @@ Belongs here: the decision and its reason. Does not belong here: meaning (``cano
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -106,9 +106,17 @@ class Reuser:
         if self.level == "exact":
             return None
         content = canonical_text(text)
-        return self._canonical(structured_key, content, not_before) or self._similar(
-            structured_key, content, not_before
-        )
+        found = self.index.same_meaning(structured_key, content.key, not_before=not_before)
+        if found is not None and content.words:
+            why = "the text has the same content words in the same order, clause by clause"
+            return Decision(found, "canonical", None, why)
+        newest = self._newest(structured_key, not_before)
+        if content.is_plain and content.words:
+            found = self._same_words(content, newest, not_before)
+            if found is not None:
+                why = "the text has the same content words in the same order"
+                return Decision(found, "canonical", None, why)
+        return self._similar(content, newest, not_before) if self.level == "similar" else None
 
     def suggestions(self, structured_key: str, text: str) -> tuple[Suggestion, ...]:
         """Return results with similar texts, the most alike first; none without a sentence model.
@@ -116,7 +124,8 @@ class Reuser:
         Raises:
             NotConfigured: the sentence model's files or packages are not there.
         """
-        found = self._compared(structured_key, canonical_text(text), self.not_before())
+        newest = self._newest(structured_key, self.not_before())
+        found = self._compared(canonical_text(text), newest)
         return tuple(Suggestion(each.result_key, each.text, cosine) for cosine, each in found)
 
     def about(
@@ -145,39 +154,32 @@ class Reuser:
             vector=vector,
         )
 
-    def _canonical(
-        self, structured_key: str, content: CanonicalText, not_before: datetime
-    ) -> Decision | None:
-        if not content.words:
-            return None
-        found = self.index.same_meaning(structured_key, content.key, not_before=not_before)
-        if found is not None:
-            why = "the text has the same content words in the same order, clause by clause"
-            return Decision(found, "canonical", None, why)
-        if not content.is_plain:
-            return None
-        for each in self.index.newest(structured_key, not_before=not_before):
+    def _newest(self, structured_key: str, not_before: datetime) -> tuple[Candidate, ...]:
+        return self.index.newest(
+            structured_key, not_before=not_before, with_vectors=self.encoder is not None
+        )
+
+    def _same_words(
+        self, content: CanonicalText, newest: Sequence[Candidate], not_before: datetime
+    ) -> StoredResult | None:
+        for each in newest:
             # most texts are told apart by a word, much faster than they are taken apart
             written = each.text.casefold()
             if not all(word in written for word in content.words):
                 continue
             if same_words(content, canonical_text(each.text)):
-                found = self.index.find(each.result_key, not_before=not_before)
-                why = "the text has the same content words in the same order"
-                return None if found is None else Decision(found, "canonical", None, why)
+                return self.index.find(each.result_key, not_before=not_before)
         return None
 
     def _similar(
-        self, structured_key: str, content: CanonicalText, not_before: datetime
+        self, content: CanonicalText, newest: Sequence[Candidate], not_before: datetime
     ) -> Decision | None:
-        if self.level != "similar":
-            return None
         if self.encoder is None:
             raise NotConfigured(
                 "Reusing pictures of similar texts needs a sentence model; set "
                 "ANIMATIZE_SENTENCE_MODEL, or ANIMATIZE_SEMANTIC_REUSE=canonical."
             )
-        compared = self._compared(structured_key, content, not_before)
+        compared = self._compared(content, newest)
         if not compared:
             return None
         cosine, candidate = compared[0]
@@ -198,16 +200,15 @@ class Reuser:
         )
 
     def _compared(
-        self, structured_key: str, content: CanonicalText, not_before: datetime
+        self, content: CanonicalText, newest: Sequence[Candidate]
     ) -> list[tuple[float, Candidate]]:
-        """Compare with the newest texts; those from the threshold up, the most alike first."""
+        """Return those from the threshold up, the most alike first."""
         if self.encoder is None:
             return []
         encoded = self.encoder.encode(content.text)
         if encoded.vector is None:
             return []
         vectors, candidates = [], []
-        newest = self.index.newest(structured_key, not_before=not_before, with_vectors=True)
         for each in newest:
             vector = unpacked(each.vector, self.encoder.version)
             if vector is not None:
