@@ -74,7 +74,7 @@ class Workplace:
             NotConfigured: it is not; the sentence says what is missing.
         """
         lacks = missing(name, self.generation.providers.get(name, ProviderSetup()))
-        if name != "local" and lacks:
+        if lacks:
             raise NotConfigured(f"Provider '{name}' is not configured: {lacks}.")
 
     @contextmanager

@@ -75,6 +75,8 @@ class GenerationSetup:
 
 def missing(name: str, setup: ProviderSetup) -> str | None:
     """Say what keeps the provider ``name`` from being used; None when nothing does."""
+    if name == "local":
+        return None
     there = setup.base_url and setup.workflow if name == "comfyui" else setup.api_key
     return None if there else f"set {KEY_VARIABLES[name]}"
 

@@ -1,0 +1,210 @@
+"""The command line, Dagster and the real clients together, against the loopback server."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from animatize_assets.cli.entry import execute
+from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
+
+Animatize = Callable[..., tuple[int, Any]]
+
+WORKFLOW = {
+    "1": {"class_type": "LoadImage", "inputs": {"image": "{{image}}"}},
+    "2": {
+        "class_type": "ImageScale",
+        "inputs": {
+            "image": ["1", 0],
+            "width": "{{width}}",
+            "height": "{{height}}",
+            "upscale_method": "lanczos",
+            "crop": "disabled",
+        },
+    },
+    "3": {
+        "class_type": "SaveImage",
+        "inputs": {"images": ["2", 0], "filename_prefix": "{{seed}}"},
+    },
+}
+SIZE = "1024x1024"
+PROVIDERS = ("openai", "flux", "imagen", "comfyui")
+
+
+@pytest.fixture
+def data_dir() -> Path:
+    return Path(os.environ["ANIMATIZE_DATA_DIR"])
+
+
+@pytest.fixture
+def server() -> Iterator[LoopbackServer]:
+    with loopback_server() as running:
+        yield running
+
+
+@pytest.fixture
+def configured(server: LoopbackServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workflow = tmp_path / "workflow.json"
+    workflow.write_text(json.dumps(WORKFLOW))
+    for name, value in {
+        "OPENAI_API_KEY": server.keys["openai"],
+        "ANIMATIZE_OPENAI_BASE_URL": server.openai_url,
+        "BFL_API_KEY": server.keys["flux"],
+        "ANIMATIZE_FLUX_BASE_URL": server.flux_url,
+        "GEMINI_API_KEY": server.keys["gemini"],
+        "ANIMATIZE_IMAGEN_BASE_URL": server.gemini_url,
+        "ANIMATIZE_COMFYUI_URL": server.comfyui_url,
+        "ANIMATIZE_COMFYUI_WORKFLOW": str(workflow),
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def animatize(capsys: pytest.CaptureFixture[str], configured: None) -> Animatize:
+    def run(*arguments: str | Path) -> tuple[int, Any]:
+        capsys.readouterr()
+        code = execute([*(str(argument) for argument in arguments), "--json"])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def key(animatize: Animatize, tmp_path: Path) -> str:
+    pixels = np.random.default_rng(3).integers(0, 256, (60, 60, 3), np.uint8)
+    path = tmp_path / "given.png"
+    Image.fromarray(pixels).resize((640, 640), Image.Resampling.BICUBIC).save(path)
+    code, answer = animatize("ingest", path)
+    assert code == 0
+    return str(answer["images"][0]["image_key"])
+
+
+def picture_of(animatize: Animatize, key: str) -> dict[str, Any]:
+    return dict(animatize("show", key)[1]["generated_picture"])
+
+
+def test_every_provider_makes_a_picture_that_is_paid_once(
+    animatize: Animatize, server: LoopbackServer, key: str, data_dir: Path
+) -> None:
+    for provider in PROVIDERS:
+        code, answer = animatize("run", key, "--provider", provider, "--size", SIZE)
+        assert (code, answer["images"][0]["provider"]) == (0, provider), answer
+        picture = picture_of(animatize, key)
+        assert picture["provider"] == picture["asked_provider"] == provider
+        assert [each["outcome"] for each in picture["attempts"]] == ["made"]
+        with Image.open(picture["path"]) as opened:
+            assert opened.size == (picture["width"], picture["height"])
+        assert animatize("run", key, "--provider", provider, "--size", SIZE)[0] == 0
+    billed = sum(charge.cost_nanousd for charge in server.bill)
+    assert billed > 0
+    assert server.leaks == []
+    database = sqlite3.connect(data_dir / "animatize.db")
+    rows = database.execute("SELECT state, cost_nanousd FROM generation_calls").fetchall()
+    database.close()
+    assert [state for state, _ in rows] == ["settled"] * len(PROVIDERS)
+    assert sum(cost for _, cost in rows) == billed
+    assert_no_key(server, data_dir)
+
+
+def test_a_fallback_is_told_and_asked_again_later(
+    animatize: Animatize, server: LoopbackServer, key: str
+) -> None:
+    server.script("flux.submit", "quota")
+    code, answer = animatize("run", key, "--provider", "flux", "--size", SIZE)
+    assert (code, answer["images"][0]["provider"]) == (0, "local")
+    picture = picture_of(animatize, key)
+    told = [(each["provider"], each["outcome"], each["reason"]) for each in picture["attempts"]]
+    assert told == [("flux", "failed", "quota"), ("local", "made", None)]
+    code, answer = animatize("run", key, "--provider", "flux", "--size", SIZE)
+    assert (code, answer["images"][0]["provider"]) == (0, "flux")
+
+
+def test_a_budget_is_a_clear_refusal_and_nothing_is_called(
+    animatize: Animatize, server: LoopbackServer, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANIMATIZE_BUDGET_DAY_USD", "0.001")
+    code, answer = animatize("run", key, "--provider", "flux", "--size", SIZE)
+    assert code == 1
+    assert "ANIMATIZE_BUDGET_DAY_USD" in answer["images"][0]["reason"]
+    assert server.calls("flux.submit") == []
+
+
+def test_a_quote_is_near_the_bill(animatize: Animatize, server: LoopbackServer, key: str) -> None:
+    code, told = animatize("quote", key, "--provider", "flux", "--size", SIZE)
+    assert code == 0
+    assert animatize("run", key, "--provider", "flux", "--size", SIZE)[0] == 0
+    bill = sum(charge.cost_nanousd for charge in server.bill) / 1e9
+    assert told["low_usd"] <= bill <= told["high_usd"]
+
+
+def test_lost_artefacts_are_found_in_the_result_store(
+    animatize: Animatize, server: LoopbackServer, key: str, data_dir: Path
+) -> None:
+    assert animatize("run", key, "--provider", "flux", "--size", SIZE)[0] == 0
+    before = len(server.bill)
+    for record in (data_dir / "artifacts" / "generated_picture").rglob("record.json"):
+        record.unlink()
+    assert animatize("run", key, "--provider", "flux", "--size", SIZE)[0] == 0
+    assert len(server.bill) == before
+    picture = picture_of(animatize, key)
+    assert picture["reuse"]["level"] == "exact"
+    assert picture["cost_usd"] == 0
+    code, usage = animatize("cache", "stats")
+    assert (code, usage["results"]["entries"]) == (0, 1)
+
+
+def test_reproducing_says_what_is_equal_and_pays_only_when_told(
+    animatize: Animatize, server: LoopbackServer, key: str
+) -> None:
+    first = animatize("run", key)
+    assert first[0] == 0, first
+    code, answer = animatize("reproduce", key)
+    assert code == 0
+    assert {each["stage"]: each["verdict"] for each in answer["stages"]} == dict.fromkeys(
+        (
+            "source_image",
+            "scene_analysis",
+            "movement_prediction",
+            "motion_prompt",
+            "generated_picture",
+            "animatic_clip",
+        ),
+        "equal",
+    )
+    assert animatize("run", key, "--provider", "flux", "--size", SIZE)[0] == 0
+    before = len(server.bill)
+    code, answer = animatize("reproduce", key)
+    verdicts = {each["stage"]: each["verdict"] for each in answer["stages"]}
+    assert verdicts["generated_picture"] == "not_repeated"
+    assert len(server.bill) == before
+    animatize("reproduce", key, "--paid")
+    assert len(server.bill) == before + 1
+
+
+def test_the_doctor_asks_without_spending(
+    animatize: Animatize, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, answer = animatize("doctor")
+    assert code == 0
+    assert server.calls() == []
+    monkeypatch.setenv("ANIMATIZE_OPENAI_MODEL", "dall-e-3")
+    code, answer = animatize("doctor")
+    assert code == 1
+    (bad,) = [each for each in answer["findings"] if each["verdict"] == "failed"]
+    assert "gpt-image" in bad["why"]
+
+
+def assert_no_key(server: LoopbackServer, data_dir: Path) -> None:
+    secrets = [value.encode() for value in server.keys.values()]
+    for path in data_dir.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not any(secret in content for secret in secrets), path
