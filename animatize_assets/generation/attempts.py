@@ -71,13 +71,17 @@ class AttemptLog:
         self._lines: list[tuple[str | None, Attempt]] = []
         self._spoiled: set[str] = set()
         self._retry_after_s: float | None = None
-        self.possible_usd = 0.0
-        """What the failed calls were or may have been billed."""
+        self._possible_usd: dict[str, float] = {}
 
     @property
     def attempts(self) -> tuple[Attempt, ...]:
         """All of them, in their order."""
         return tuple(attempt for _, attempt in self._lines)
+
+    @property
+    def possible_usd(self) -> float:
+        """What the failed calls were or may have been billed."""
+        return sum(self._possible_usd.values())
 
     def is_spoiled(self, call_id: str) -> bool:
         """Whether what that call made was seen and is no good: it is not fetched again."""
@@ -106,13 +110,7 @@ class AttemptLog:
         )
 
     def made(self, begun: Begun, made: MadePicture) -> None:
-        """Note the call that delivered; a call's bill stands once, where it was fetched."""
-        self._lines = [
-            (call_id, earlier.model_copy(update={"cost_usd": 0.0}))
-            if call_id == begun.call_id
-            else (call_id, earlier)
-            for call_id, earlier in self._lines
-        ]
+        """Note the call that delivered."""
         attempt = Attempt(
             provider=made.provider,
             model=made.model,
@@ -122,7 +120,7 @@ class AttemptLog:
             cost_usd=made.cost_usd,
             remote_id=made.remote_id or begun.remote_id,
         )
-        self._lines.append((begun.call_id, attempt))
+        self._add(begun, attempt)
 
     def failed(self, begun: Begun, error: ProviderError | NotConfigured) -> None:
         """Note a call that did not deliver."""
@@ -131,7 +129,10 @@ class AttemptLog:
             self._retry_after_s = error.retry_after_s
         if kind == "bad_output":
             self._spoiled.add(begun.call_id)
-        self.possible_usd += (begun.expected_usd or 0.0) if billed is None else billed
+        if billed is not None:
+            self._possible_usd[begun.call_id] = billed
+        else:
+            self._possible_usd.setdefault(begun.call_id, begun.expected_usd or 0.0)
         attempt = Attempt(
             provider=begun.provider,
             model=begun.model,
@@ -143,7 +144,7 @@ class AttemptLog:
             cost_usd=billed,
             remote_id=begun.remote_id,
         )
-        self._lines.append((begun.call_id, attempt))
+        self._add(begun, attempt)
 
     def not_asked(self, provider: str, model: str, reason: str, message: str) -> None:
         """Note a provider that was passed over without a call."""
@@ -158,6 +159,16 @@ class AttemptLog:
             cost_usd=0.0,
         )
         self._lines.append((None, attempt))
+
+    def _add(self, begun: Begun, attempt: Attempt) -> None:
+        # submitted work that is asked for again is one call: its bill stands with the last word
+        self._lines = [
+            (call_id, earlier.model_copy(update={"cost_usd": 0.0}))
+            if call_id == begun.call_id
+            else (call_id, earlier)
+            for call_id, earlier in self._lines
+        ]
+        self._lines.append((begun.call_id, attempt))
 
     def nothing_delivered(self, image_key: str, remark: str = "") -> NothingDelivered:
         """Return the error that tells all of it. ``remark`` is a sentence that ends it."""

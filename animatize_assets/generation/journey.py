@@ -122,7 +122,9 @@ class Journey:
         elif isinstance(error, ProviderError | NotConfigured):
             then = rule_of(error).then
             self._was_refused |= then is Next.IF_SHARED
-            return then is not Next.NOBODY
+            if then is Next.NOBODY:
+                return False
+        _log.info("%s makes no picture of %s.", station.name, self._request.image_key)
         return True
 
     async def _ask(self, station: Station) -> Delivery:

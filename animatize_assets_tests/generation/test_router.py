@@ -6,6 +6,8 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from animatize_assets.errors import (
     BudgetExceeded,
@@ -20,6 +22,7 @@ from animatize_assets.generation.local import LocalProvider
 from animatize_assets.generation.models import Delivery
 from animatize_assets.generation.policy import Policy
 from animatize_assets.generation.router import Configured, Router
+from animatize_assets.generation.station import OnChange
 from animatize_assets_tests.generation.scripted import (
     NO_KEY,
     PRICE_USD,
@@ -45,6 +48,7 @@ class House:
         self.providers = {provider.name: provider for provider in providers}
         self.ledger = MemoryLedger(budget_usd=options.pop("budget_usd", 1e9))
         self.changes: list[BreakerState] = []
+        self.note: OnChange = self.changes.append
         self.keep: Keep = lambda delivery: None  # noqa: ARG005 - kept nowhere
         self._concurrency = concurrency
         self._per_minute: float | None = options.pop("requests_per_min", None)
@@ -60,7 +64,7 @@ class House:
             configured,
             self._policy,
             self.ledger,
-            on_change=self.changes.append,
+            on_change=self.note,
             clock=now_s,
             random=random.Random(1).random,
         )
@@ -398,6 +402,36 @@ def test_lost_answers_count_against_what_one_picture_may_cost() -> None:
         unpriced.deliver(["flux"])
 
 
+kinds = st.sampled_from(["transient", "rate_limited", "quota", "ambiguous", "refused_content"])
+outcomes = st.lists(st.one_of(st.none(), st.just(Hangs), kinds.map(failing)), max_size=8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(outcomes, outcomes, st.booleans(), st.integers(1, 6), st.booleans())
+def test_every_call_is_an_attempt_and_a_row_whatever_happens(
+    first: list[Any], second: list[Any], remote: bool, most: int, share: bool
+) -> None:
+    flux = ScriptedProvider(outcome=scripted(*first), remote=remote)
+    openai = ScriptedProvider("openai", outcome=scripted(*second))
+    house = House(flux, openai, max_attempts=most, share_refused=share)
+    attempts = house.deliver(["flux", "openai", "local"]).attempts
+    maker = attempts[-1].provider
+    for provider in (flux, openai):
+        own = [each for each in attempts if each.provider == provider.name]
+        rows = [r for r in house.ledger.rows.values() if r.planned.provider == provider.name]
+        settled = [row for row in rows if row.state == "settled"]
+        unknown = [each for each in own if each.cost_usd is None]
+        assert len(provider.calls) == len(own) <= most
+        assert len(rows) == provider.submitted
+        assert len(settled) == (maker == provider.name)
+        assert sum(row.state == "open" for row in rows) == len(unknown)
+    assert [each.outcome for each in attempts].count("failed") == len(attempts) - 1
+    was_refused = any(each.reason == "refused_content" for each in attempts[:-1])
+    if was_refused and not share:
+        refused_by = next(each for each in attempts if each.reason == "refused_content").provider
+        assert {each.provider for each in attempts[1:]} <= {"flux", refused_by, "local"}
+
+
 # -- equal requests -----------------------------------------------------------------------------
 
 
@@ -526,6 +560,19 @@ def test_a_provider_that_comes_back_is_found_by_one_probe() -> None:
     assert makers[9:30] == ["local"] * 21
     assert set(makers[-10:]) == {"flux"}
     assert [state.state for state in house.changes] == ["open", "closed"]
+
+
+def test_a_state_that_cannot_be_noted_costs_no_picture(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    house = House(ScriptedProvider(outcome=always("quota")))
+
+    def full(state: BreakerState) -> None:
+        raise StorageFailed(f"The disk is full; {state.provider} is {state.state}.")
+
+    house.note = full
+    assert house.deliver(["flux", "local"]).made.provider == "local"
+    assert "flux is open" in caplog.text
 
 
 def test_a_cancelled_probe_does_not_block_the_next() -> None:
