@@ -83,9 +83,17 @@ class BatchRow:
 class BatchStore:
     """The two tables, in a database at the newest revision. ``clock`` tells the time, with zone."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        clock: Callable[[], datetime],
+        max_lines: int = MAX_LINES,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         self._engine = engine
         self._clock = clock
+        self._max_lines = max_lines
+        self._max_bytes = max_bytes
 
     def enqueue(self, lines: Sequence[NewLine]) -> int:
         """Add the questions that are not there yet, whatever became of those; return how many."""
@@ -121,7 +129,7 @@ class BatchStore:
             model = connection.scalar(query.limit(1))
             if model is None:
                 return None
-            last = _last_that_fits(connection, model)
+            last = self._last_that_fits(connection, model)
             key, now = str(uuid4()), self.now()
             batch_id = connection.execute(
                 insert(expansion_batches).values(
@@ -264,6 +272,22 @@ class BatchStore:
         with self._engine.connect() as connection:
             return [_batch(row) for row in connection.execute(query)]
 
+    def _last_that_fits(self, connection: Connection, model: str) -> int:
+        """Return the id of the last waiting line that a file can hold with all before it."""
+        query = (
+            select(_lines.id, _lines.custom_id, func.length(_lines.body))
+            .where(_lines.state == "waiting", _lines.model == model)
+            .order_by(_lines.id)
+            .limit(self._max_lines)
+        )
+        last, size = 0, 0
+        for row_id, name, length in connection.execute(query):
+            size += len(line_bytes(name, {})) + length
+            if last and size > self._max_bytes:
+                break
+            last = row_id
+        return last
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with self._engine.connect() as connection:
@@ -290,23 +314,6 @@ def _new_row(line: NewLine, now: datetime) -> dict[str, Any]:
         "submissions": 0,
         "created_at": now,
     }
-
-
-def _last_that_fits(connection: Connection, model: str) -> int:
-    """Return the id of the last waiting line that a file can hold with all before it."""
-    query = (
-        select(_lines.id, _lines.custom_id, func.length(_lines.body))
-        .where(_lines.state == "waiting", _lines.model == model)
-        .order_by(_lines.id)
-        .limit(MAX_LINES)
-    )
-    last, size = 0, 0
-    for row_id, name, length in connection.execute(query):
-        size += len(line_bytes(name, {})) + length
-        if last and size > MAX_BYTES:
-            break
-        last = row_id
-    return last
 
 
 def _outcome_values(outcome: LineOutcome, now: datetime) -> dict[str, Any]:

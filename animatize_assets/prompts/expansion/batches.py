@@ -27,7 +27,12 @@ from animatize_assets.prompts.expansion.batch_collecting import (
     collect,
     outcomes_of,
 )
-from animatize_assets.prompts.expansion.batch_files import ENDPOINT, line_bytes
+from animatize_assets.prompts.expansion.batch_files import (
+    ENDPOINT,
+    MAX_BYTES,
+    MAX_LINES,
+    line_bytes,
+)
 from animatize_assets.prompts.expansion.batch_outcomes import LineOutcome
 from animatize_assets.prompts.expansion.batch_store import (
     CANCEL_REQUESTED,
@@ -91,7 +96,8 @@ class BatchDesk:
     """Takes questions in, sends them as batches and hands answers out. Never waits.
 
     ``models``: those that may be asked, by name, with their prices. ``refused``: what models turned
-    down. Safe to use from several processes at once.
+    down. ``max_lines``, ``max_bytes``: of one batch; fewer where an account may have less waiting.
+    Safe to use from several processes at once.
     """
 
     def __init__(
@@ -103,8 +109,10 @@ class BatchDesk:
         *,
         models: Mapping[str, TextModel] | None = None,
         refused: RefusedParameters | None = None,
+        max_lines: int = MAX_LINES,
+        max_bytes: int = MAX_BYTES,
     ) -> None:
-        self._store = BatchStore(engine, clock)
+        self._store = BatchStore(engine, clock, max_lines, max_bytes)
         self._client = client
         self._accounts = accounts
         self._models = models or {}
