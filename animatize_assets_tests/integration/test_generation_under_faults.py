@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
+import traceback
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -13,10 +15,12 @@ import pytest
 
 from animatize_assets.generation.budget import Budget
 from animatize_assets.generation.ledger import SqlLedger
+from animatize_assets.generation.local import LocalProvider
 from animatize_assets.generation.models import Delivery
-from animatize_assets.generation.router import Configured, Router
+from animatize_assets.generation.router import Configured, NothingDelivered, Router
 from animatize_assets_tests.integration.generating import (
     FAST,
+    Addresses,
     brief,
     migrated,
     provider_of,
@@ -24,6 +28,7 @@ from animatize_assets_tests.integration.generating import (
 )
 from animatize_assets_tests.loopback.faults import Rates
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
+from animatize_assets_tests.loopback.world import KEYS
 
 LIMIT = 24
 ISSUE_RATES = Rates(rate_limited=0.20, server_error=0.05, hang_before=0.01, hang_after=0.01)
@@ -31,7 +36,7 @@ CALL_TIMEOUT_S = 2.0
 
 
 def deliver_all(
-    server: LoopbackServer,
+    server: Addresses,
     folder: Path,
     *,
     count: int,
@@ -42,7 +47,9 @@ def deliver_all(
 
     async def run() -> tuple[list[Delivery | BaseException], Router]:
         configured = {
-            name: Configured(provider_of(name, server, sleep=brief), concurrency=LIMIT)
+            name: Configured(LocalProvider(), in_house=True)
+            if name == "local"
+            else Configured(provider_of(name, server, sleep=brief), concurrency=LIMIT)
             for name in order
         }
         ledger = SqlLedger(migrated(folder / "ledger.db", durable=False), Budget())
@@ -126,3 +133,75 @@ def test_a_provider_that_is_down_is_left_alone_and_the_others_serve(
         assert tried <= 10 + LIMIT + count
         assert breaker(router, "openai") == "open"
         assert all(each.attempts[0].provider == "openai" for each in made), "no fallback is silent"
+
+
+EVERY_FAULT = (
+    "rate_limited", "quota", "server_error", "html_error", "html", "empty_json", "null", "not_json",
+    "drop_before", "drop_after", "truncated", "refused", "not_an_image", "mislabelled", "blank",
+    "bomb", "wrong_size", "empty",
+)  # fmt: skip
+WORK_ROUTES = {
+    "openai": "openai.images",
+    "flux": "flux.submit",
+    "imagen": "gemini.generate",
+    "comfyui": "comfyui.prompt",
+}
+
+
+@pytest.mark.parametrize("provider", WORK_ROUTES)
+def test_whatever_fails_a_picture_comes_the_way_is_told_and_no_key_is(
+    provider: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    told: list[str] = []
+    with loopback_server(seed=8) as server:
+        for fault in EVERY_FAULT:
+            folder = tmp_path / fault
+            folder.mkdir()
+            # as often as it is asked, so that the way must end elsewhere
+            server.script(WORK_ROUTES[provider], *[fault] * FAST.max_attempts)
+            results, router = deliver_all(server, folder, count=1, order=(provider, "local"))
+            told += [repr(router.states()), repr(provider_of(provider, server))]
+            for result in results:
+                told.append(
+                    "".join(traceback.format_exception(result))
+                    if isinstance(result, BaseException)
+                    else " ".join(attempt.model_dump_json() for attempt in result.attempts)
+                )
+            (result,) = results
+            assert isinstance(result, Delivery | NothingDelivered), fault
+            server.world.faults.forget()
+        assert server.leaks == []
+        addresses = [one.address for one in server.calls("flux.delivery")]
+    told.append(caplog.text)
+    told += [path.read_bytes().decode("latin-1") for path in tmp_path.rglob("*") if path.is_file()]
+    secrets = [*KEYS.values(), *(address.partition("sig=")[2] for address in addresses)]
+    assert not [secret for secret in secrets for text in told if secret and secret in text]
+
+
+def test_a_wrong_key_is_told_at_once_without_telling_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with loopback_server() as server:
+        server.world.keys = {name: f"another-{key}" for name, key in KEYS.items()}
+        wrong = _WithWrongKeys(server)
+        for provider in ("openai", "flux", "imagen"):
+            folder = tmp_path / provider
+            folder.mkdir()
+            (result,), _ = deliver_all(wrong, folder, count=1, order=(provider,))
+            assert isinstance(result, NothingDelivered)
+            assert result.kind == "not_configured"
+            assert len(server.calls(WORK_ROUTES[provider])) == 1
+            assert not [key for key in KEYS.values() if key in str(result) or key in caplog.text]
+
+
+class _WithWrongKeys:
+    """The same addresses, and keys that are not accepted there."""
+
+    def __init__(self, server: LoopbackServer) -> None:
+        self._server = server
+        self.keys = KEYS
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)

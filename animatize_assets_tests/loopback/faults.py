@@ -125,6 +125,11 @@ class FaultPlan:
         with self._lock:
             self._scripts[route].extend(faults)
 
+    def forget(self) -> None:
+        """Take back every script that no call has met yet."""
+        with self._lock:
+            self._scripts.clear()
+
     def set_rates(self, rates: Rates | Mapping[str, Rates]) -> None:
         """From now on."""
         with self._lock:
