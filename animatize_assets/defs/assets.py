@@ -133,7 +133,7 @@ def build_image_pipeline(
             context.partition_keys,
             request,
             selected,
-            at_once=bench.images_at_once(request.provider),
+            at_once=bench.images_at_once(request),
         )
         with closing(bench), closing(outcomes):
             for outcome in outcomes:

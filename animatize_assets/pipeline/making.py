@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from animatize_assets.animatic.models import ClipRecord
-from animatize_assets.errors import StorageFailed
+from animatize_assets.errors import NotConfigured, StorageFailed
 from animatize_assets.generation.models import PictureRecord
+from animatize_assets.generation.sourcing import derive_seed
 from animatize_assets.images.artifacts import Draft
 from animatize_assets.images.decoding import load_working_copy
 from animatize_assets.images.models import ImageRecord
 from animatize_assets.movement.models import MovementPrediction
 from animatize_assets.movement.prediction import predict_movements
+from animatize_assets.pipeline.generation_setup import KEY_VARIABLES
 from animatize_assets.pipeline.making_frames import (
     frame_determinants,
     make_clip,
@@ -38,6 +41,9 @@ from animatize_assets.scene.analysis import analyze_scene
 from animatize_assets.scene.models import SceneAnalysis, SceneArrays
 from animatize_assets.scene.working_copy import WORKING_LONG_SIDE_PX
 
+if TYPE_CHECKING:
+    from animatize_assets.pipeline.expanding import Expansions
+
 CLIP_DURATION_S = 5.0
 CLIP_FPS = 24
 """What a clip is like unless a target model says otherwise (issue: 5 s at 24 fps)."""
@@ -51,7 +57,9 @@ def default_stages() -> dict[str, Stage]:
         "movement_prediction": Stage(
             MovementPrediction, _movement_determinants, _predict, _prediction_version
         ),
-        "motion_prompt": Stage(MotionPrompt, _prompt_determinants, _compile, _prompt_version),
+        "motion_prompt": Stage(
+            MotionPrompt, _prompt_determinants, _compile, _prompt_version, prompt_is_final
+        ),
         "generated_picture": Stage(
             PictureRecord, picture_determinants, make_picture, picture_version, picture_is_final
         ),
@@ -152,25 +160,57 @@ def _prediction_version(record: Record, _: str) -> str:
 
 
 def _prompt_determinants(work: Work) -> Mapping[str, object]:
-    return {
+    compiled = {
         "scene": work.inputs["scene_analysis"].data_version,
         "movement": work.inputs["movement_prediction"].data_version,
         "target": work.request.target,
         "style": work.request.style,
     }
+    if work.request.expand == "off":
+        return compiled
+    seed = derive_seed(work.image_key, work.request.seed, "openai", work.request.expand)
+    return compiled | _expansions(work).determinants(work.request.expand) | {"seed": seed}
+
+
+def _expansions(work: Work) -> Expansions:
+    if work.workshop.expansions is None:
+        raise NotConfigured(
+            f"Prompts cannot be expanded: set {KEY_VARIABLES['openai']}, or expand=off."
+        )
+    return work.workshop.expansions
 
 
 def _compile(work: Work, _: Draft) -> MotionPrompt:
-    return compile_prompt(
-        work.input("scene_analysis", SceneAnalysis),
-        work.input("movement_prediction", MovementPrediction),
+    analysis = work.input("scene_analysis", SceneAnalysis)
+    prediction = work.input("movement_prediction", MovementPrediction)
+    prompt = compile_prompt(
+        analysis,
+        prediction,
         target=work.request.target,
         style=work.request.style,
         dialects=work.workshop.dialects,
     )
+    if work.request.expand == "off":
+        return prompt
+    with work.phases.phase("expand"), work.workshop.desks.left():
+        return _expansions(work).expand(
+            prompt,
+            analysis,
+            prediction,
+            expand=work.request.expand,
+            seed=derive_seed(work.image_key, work.request.seed, "openai", work.request.expand),
+            image_key=work.image_key,
+            run_id=work.workshop.run_id,
+        )
+
+
+def prompt_is_final(record: Record) -> bool:
+    """Whether a stored prompt answers its request for good: not one that waits for its model."""
+    assert isinstance(record, MotionPrompt)  # noqa: S101  # Stage.record_type
+    return record.expansion is None or record.expansion.fallback in (None, "unusable_answer")
 
 
 def _prompt_version(record: Record, _: str) -> str:
     """Tell texts apart, not the templates that they come from."""
-    provenance = {"template_version", "dialect_version"}
+    provenance = {"template_version", "dialect_version", "expansion"}
     return digest_of(record.model_dump(mode="json", exclude=provenance))[:16]

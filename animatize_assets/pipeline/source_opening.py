@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from animatize_assets.generation.router import Configured
     from animatize_assets.generation.semantic.encoder import SentenceEncoder
     from animatize_assets.images.artifacts import ArtifactStore
+    from animatize_assets.pipeline.expanding import Expansions
 
 
 UNSTATED_CONCURRENCY = 8
@@ -182,3 +183,13 @@ def open_encoder(setup: GenerationSetup) -> SentenceEncoder | None:
     from animatize_assets.generation.semantic.encoder import SentenceEncoder
 
     return None if setup.sentence_model is None else SentenceEncoder(setup.sentence_model)
+
+
+def open_expansions(setup: GenerationSetup, engine: Engine) -> Expansions | None:
+    """Open what expands prompts; None without OpenAI's key."""
+    openai = setup.providers.get("openai")
+    if openai is None or missing("openai", openai):
+        return None
+    from animatize_assets.pipeline.expanding import Expansions
+
+    return Expansions(setup, engine, open_ledger(setup, engine))

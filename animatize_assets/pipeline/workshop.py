@@ -23,7 +23,8 @@ from animatize_assets.pipeline.desks import Desks
 from animatize_assets.pipeline.generation_setup import ONLY_LOCAL, GenerationSetup
 from animatize_assets.pipeline.making import default_stages
 from animatize_assets.pipeline.model_files import digest_of_model_files
-from animatize_assets.pipeline.source_opening import open_source
+from animatize_assets.pipeline.request import PipelineRequest
+from animatize_assets.pipeline.source_opening import open_expansions, open_source
 from animatize_assets.pipeline.stages import Stage
 from animatize_assets.pipeline.versions import code_versions
 from animatize_assets.prompts.dialects import Dialects, load_dialects
@@ -31,9 +32,14 @@ from animatize_assets.scene.optional_models import SceneModels, load_scene_model
 
 if TYPE_CHECKING:
     from animatize_assets.images.store import ImageStore
+    from animatize_assets.pipeline.expanding import Expansions
 
 DATABASE = "animatize.db"
 """File name of the database inside the data folder."""
+
+EXPANSIONS_AT_ONCE = 8
+"""Prompts that a language model is asked for at the same time: enough to hide its latency, far
+below the limits of a new account."""
 
 
 @dataclass(frozen=True)
@@ -53,16 +59,22 @@ class Workshop:
     desks: Desks = field(default_factory=Desks)
     """Places to compute at, shared by all images that are under way."""
 
+    expansions: Expansions | None = None
+    """What expands prompts; None when nothing is set up for it."""
     run_id: str | None = None
     """Of the Dagster run that works here: budgets count per run."""
 
-    def images_at_once(self, provider: str) -> int:
-        """How many images should be under way when ``provider`` makes their pictures.
+    def images_at_once(self, request: PipelineRequest) -> int:
+        """How many images should be under way at the same time for ``request``.
 
-        As many as it takes calls at a time and one more, which is prepared meanwhile. Pictures of
-        the local provider are made here, so more at once would only need more memory.
+        As many as its provider takes calls at a time and one more, which is prepared meanwhile; a
+        few when a language model is waited for. What is all made here comes one after the other:
+        more at once would only need more memory.
         """
-        return 1 if provider == "local" else self.pictures.at_once.get(provider, 1) + 1
+        expanding = EXPANSIONS_AT_ONCE if request.expand != "off" else 0
+        if request.provider == "local":
+            return max(1, expanding)
+        return max(self.pictures.at_once.get(request.provider, 1) + 1, expanding)
 
     def close(self) -> None:
         """Let go of connections and threads."""
@@ -114,6 +126,7 @@ def open_workshop(
         rules=load_rules(),
         dialects=load_dialects(),
         pictures=open_source(generation, artifacts, images.engine),
+        expansions=open_expansions(generation, images.engine),
         scene_models=load_scene_models(depth_model, face_model),
         scene_models_digest=digest_of_model_files(depth_model, face_model),
     )

@@ -189,6 +189,33 @@ def test_reproducing_says_what_is_equal_and_pays_only_when_told(
     assert len(server.bill) == before + 1
 
 
+def test_a_prompt_is_expanded_once_and_keeps_the_move(
+    animatize: Animatize, server: LoopbackServer, key: str
+) -> None:
+    code, answer = animatize("run", key, "--expand", "draft")
+    assert code == 0, answer
+    document = animatize("show", key)[1]
+    prompt = document["motion_prompt"]
+    assert prompt["compiler"] == "llm", prompt["expansion"]
+    assert prompt["camera_phrase"] in prompt["positive"]
+    assert prompt["camera_move"] == document["movement_prediction"]["camera_path"]["move"]
+    assert prompt["expansion"]["cost_usd"] == sum(c.cost_nanousd for c in server.bill) / 1e9
+    before = len(server.calls("openai.chat"))
+    assert animatize("run", key, "--expand", "draft")[0] == 0
+    assert len(server.calls("openai.chat")) == before
+
+
+def test_a_model_that_does_not_answer_leaves_the_templates_prompt(
+    animatize: Animatize, server: LoopbackServer, key: str
+) -> None:
+    server.script("openai.chat", "quota")
+    assert animatize("run", key, "--expand", "final")[0] == 0
+    prompt = animatize("show", key)[1]["motion_prompt"]
+    assert (prompt["compiler"], prompt["expansion"]["fallback"]) == ("template", "quota")
+    assert animatize("run", key, "--expand", "final")[0] == 0
+    assert animatize("show", key)[1]["motion_prompt"]["compiler"] == "llm"
+
+
 def test_the_doctor_asks_without_spending(
     animatize: Animatize, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

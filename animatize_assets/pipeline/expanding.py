@@ -1,0 +1,190 @@
+"""A compiled prompt, expanded by a language model: from a batch when one answered, else at once.
+
+Belongs here: joining the expander to the ledger, the retries and the batches. Does not belong
+here: what is asked and what counts as an answer (``prompts.expansion``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from animatize_assets.errors import NotConfigured
+from animatize_assets.generation.catalogue import load_catalogue
+from animatize_assets.generation.expansion_accounts import LedgerAccounts
+from animatize_assets.generation.policy import Policy
+from animatize_assets.generation.prices import PerToken
+from animatize_assets.generation.retrying import with_retries
+from animatize_assets.pipeline.generation_setup import GenerationSetup, missing
+from animatize_assets.prompts.expansion.asking import ChatClient
+from animatize_assets.prompts.expansion.batch_store import NewLine
+from animatize_assets.prompts.expansion.batches import BatchDesk, open_client
+from animatize_assets.prompts.expansion.expander import Ask, PromptExpander, Question
+from animatize_assets.prompts.expansion.parameters import SqlRefusedParameters
+from animatize_assets.prompts.expansion.text_models import TextModel
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from animatize_assets.generation.ledger import SqlLedger
+    from animatize_assets.movement.models import MovementPrediction
+    from animatize_assets.prompts.expansion.answers import TextAnswer
+    from animatize_assets.prompts.models import MotionPrompt
+    from animatize_assets.scene.models import SceneAnalysis
+
+Expansion = Literal["draft", "final"]
+EXPANSION_DEADLINE_S = 180.0
+"""For one prompt, retries included; then the template's prompt stands."""
+
+
+@dataclass(frozen=True)
+class Expansions:
+    """Expands prompts with the models that are set. Safe to use from several threads."""
+
+    setup: GenerationSetup
+    engine: Engine
+    ledger: SqlLedger
+
+    def determinants(self, expand: Expansion) -> dict[str, object]:
+        """Return what decides on the text beside the compiled prompt.
+
+        Raises:
+            NotConfigured: there is no key.
+        """
+        self._check()
+        expander = self._expander()
+        model = (
+            self.setup.expansion_draft_model if expand == "draft" else self.setup.expansion_model
+        )
+        return {"expand": model, "instructions": expander.instructions_version}
+
+    def expand(
+        self,
+        prompt: MotionPrompt,
+        analysis: SceneAnalysis,
+        prediction: MovementPrediction,
+        *,
+        expand: Expansion,
+        seed: int,
+        image_key: str,
+        run_id: str | None,
+    ) -> MotionPrompt:
+        """Return the model's prompt, or ``prompt`` marked with why it stands.
+
+        Raises:
+            NotConfigured: there is no key, or the text model is retired or unknown.
+        """
+        self._check()
+
+        async def work() -> MotionPrompt:
+            expander = self._expander()
+            try:
+                question = expander.question(
+                    prompt, analysis, prediction, draft=expand == "draft", seed=seed
+                )
+                if (answer := self._of_a_batch(question)) is not None:
+                    return await expander.accept(
+                        question, answer, image_key=image_key, run_id=run_id
+                    )
+                return await expander.expand(
+                    prompt,
+                    analysis,
+                    prediction,
+                    draft=expand == "draft",
+                    seed=seed,
+                    image_key=image_key,
+                    run_id=run_id,
+                )
+            finally:
+                await expander.close()
+
+        # A loop of its own for each prompt: its connection costs a tenth of a second of a call that
+        # takes several, and no thread waits for another's.
+        return asyncio.run(work())
+
+    def line(
+        self,
+        prompt: MotionPrompt,
+        analysis: SceneAnalysis,
+        prediction: MovementPrediction,
+        *,
+        seed: int,
+        image_key: str,
+    ) -> NewLine:
+        """Return the same question for a batch, which asks the cheaper model."""
+        question = self._expander().question(prompt, analysis, prediction, draft=True, seed=seed)
+        return NewLine(question.fingerprint, image_key, question.body)
+
+    def desk(self) -> BatchDesk:
+        """Open the desk for batches.
+
+        Raises:
+            NotConfigured: there is no key.
+        """
+        self._check()
+        openai = self.setup.providers["openai"]
+        assert openai.api_key is not None  # noqa: S101  # checked above
+        models = [self._model(self.setup.expansion_draft_model)]
+        models.append(self._model(self.setup.expansion_model))
+        return BatchDesk(
+            self.engine,
+            open_client(openai.api_key, openai.base_url),
+            LedgerAccounts(self.ledger),
+            models={model.name: model for model in models},
+        )
+
+    def _of_a_batch(self, question: Question) -> TextAnswer | None:
+        line = self.desk().results(question.fingerprint)
+        return None if line is None else line.answer
+
+    def _check(self) -> None:
+        openai = self.setup.providers.get("openai")
+        lacks = "set ANIMATIZE_OPENAI_API_KEY" if openai is None else missing("openai", openai)
+        if lacks:
+            raise NotConfigured(f"Prompts cannot be expanded: {lacks}.")
+
+    def _expander(self) -> PromptExpander:
+        openai = self.setup.providers["openai"]
+        assert openai.api_key is not None  # noqa: S101  # checked before
+        client = ChatClient(
+            openai.api_key,
+            openai.base_url,
+            LedgerAccounts(self.ledger),
+            SqlRefusedParameters(self.engine),
+        )
+        return PromptExpander(
+            client,
+            primary=self._model(self.setup.expansion_model),
+            draft=self._model(self.setup.expansion_draft_model),
+            retrying=_retried,
+        )
+
+    @staticmethod
+    def _model(name: str) -> TextModel:
+        found = load_catalogue().get("openai", name, datetime.now(UTC).date())
+        price = found.price if isinstance(found.price, PerToken) else None
+        return TextModel(
+            name,
+            input_usd=price.input_usd if price else None,
+            cached_usd=price.cached_usd if price else None,
+            cache_write_usd=price.cache_write_usd if price else None,
+            output_usd=price.output_usd if price else None,
+            takes_temperature=found.takes.temperature,
+            takes_seed=found.takes.seed,
+        )
+
+
+async def _retried(ask: Ask) -> TextAnswer:
+    """Ask as often as the one table of failures allows."""
+    ends = time.monotonic() + EXPANSION_DEADLINE_S
+    return await with_retries(
+        ask,
+        Policy(deadline_s=EXPANSION_DEADLINE_S),
+        provider="openai",
+        left_s=lambda: ends - time.monotonic(),
+        random=random.random,
+    )
