@@ -66,7 +66,7 @@ RULES: dict[str, Rule] = {
         1, False, Next.ANYONE, Verdict.CUT_OFF, False, "only a person can give another key"
     ),
     "ambiguous": Rule(
-        2, True, Next.ANYONE, Verdict.BAD, True, "each further try may be billed once more"
+        3, True, Next.ANYONE, Verdict.BAD, True, "each further try may be billed once more"
     ),
     "bad_output": Rule(
         2, True, Next.ANYONE, Verdict.BAD, False, "once may be bad luck, and each try is billed"

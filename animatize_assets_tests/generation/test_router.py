@@ -228,7 +228,7 @@ def test_a_bug_of_a_provider_comes_through_and_leaves_its_row_open() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "calls"),
-    [("transient", 3), ("rate_limited", 3), ("ambiguous", 2), ("bad_output", 2), ("quota", 1)],
+    [("transient", 3), ("rate_limited", 3), ("ambiguous", 3), ("bad_output", 2), ("quota", 1)],
 )
 def test_the_next_one_is_asked_and_the_delivery_tells_of_the_first(kind: str, calls: int) -> None:
     flux, openai = ScriptedProvider(outcome=always(kind)), ScriptedProvider("openai")
