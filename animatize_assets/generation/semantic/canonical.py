@@ -30,6 +30,7 @@ from functools import cached_property
 from animatize_assets.generation.semantic.clauses import Clause, Words, clauses_of
 from animatize_assets.generation.semantic.kinds import Kind, kinds_of, must_stay
 from animatize_assets.generation.semantic.vocabulary import (
+    ANAPHORA,
     DROPPED_BEFORE_SCENE,
     NEGATIONS,
     ORDERED,
@@ -52,7 +53,8 @@ class CanonicalText:
     words: Words
     """Every content word in the order in which it was written."""
     is_plain: bool
-    """Whether punctuation may be left out: nothing is negated, ordered, bound or quoted."""
+    """Whether punctuation may be left out: nothing is ordered, bound or quoted, and no negation
+    could hold more or less without it."""
 
     @cached_property
     def key(self) -> str:
@@ -74,9 +76,7 @@ def canonical_text(text: str) -> CanonicalText:
     return CanonicalText(
         groups=tuple(sorted(groups)),
         words=words,
-        is_plain=not any(
-            word in NEGATIONS or word in ORDERED or not word[0].isalnum() for word in words
-        ),
+        is_plain=_is_plain(words),
     )
 
 
@@ -88,6 +88,15 @@ def canonical_key(text: str) -> str:
 def same_words(one: CanonicalText, other: CanonicalText) -> bool:
     """Whether two texts are the same words in the same order, and differ in punctuation alone."""
     return one.is_plain and other.is_plain and one.words == other.words
+
+
+def _is_plain(words: Words) -> bool:
+    """Tell whether only punctuation is left out with punctuation."""
+    # a negation before the last word holds that word: there is no other that it could hold
+    negated = {place for place, word in enumerate(words) if word in NEGATIONS}
+    return negated <= {len(words) - 2} and not any(
+        word in ORDERED or not word[0].isalnum() for word in words
+    )
 
 
 def _groups(clauses: Sequence[Clause]) -> list[Group]:
@@ -117,7 +126,8 @@ def _roots(clauses: Sequence[Clause], kinds: Sequence[Kind]) -> list[int]:
         elif kind is Kind.HELD and place:
             root = roots[-1]
         elif kind is Kind.FLOATING:
-            is_static = clauses[place].words[0] in STATIC
+            words = clauses[place].words
+            is_static = words[0] in STATIC or not ANAPHORA.isdisjoint(words)
             if things + cameras <= 1 or (things <= 1 and cameras <= 1 and is_static):
                 # 'with a dog, on a leash': the second may belong to the first
                 root = roots[-1] if place and kinds[place - 1] is Kind.FLOATING else place

@@ -19,6 +19,7 @@ from animatize_assets.generation.semantic.vocabulary import (
     CONTRACTIONS,
     DROPPED_ANYWHERE,
     FILLER_PLURALS,
+    GOES_WITH_THANKS,
     KEEPS_ITS_ARTICLE,
     LEADING_BEFORE_A_THING,
     LEADING_FILLERS,
@@ -27,6 +28,7 @@ from animatize_assets.generation.semantic.vocabulary import (
     NUMBER_WORDS,
     SPELLED_OUT_AFTER,
     SPELLINGS,
+    THANKS,
     TRAILING_FILLERS,
 )
 
@@ -44,7 +46,7 @@ _TOKEN = re.compile(
     r"""
       (?P<quoted>"[^"]*")
     | (?P<stop>[.;!?\n\r…]+(?=\s|$|["')\]}]) | [;!?\n\r…]+)
-    | (?P<comma>[,\u2014\u2013]+ | (?<=\s)-+(?=\s) | --+)
+    | (?P<comma>[,\u2014\u2013]+ | (?:(?<=\s)|\A)[-/|*\u2022\u00b7]+(?=\s) | --+)
     | (?P<aperture>\b[fF]/\d+(?:\.\d+)?)
     | (?P<number>(?:(?<![\w)])[+-])?\d+(?:[.,:/]\d+)*[%°\w]*)
     | (?P<word>[^\W\d](?:\w|['.-](?=\w))*)
@@ -119,7 +121,7 @@ def _content(tokens: Sequence[str]) -> tuple[Words, bool]:
     """Leave out what means nothing; and whether an article or a number comes first."""
     words: list[str] = []
     has_article: list[bool] = []
-    article = spelled_out = False
+    article = spelled_out = asked = False
     for place, token in enumerate(tokens):
         following = tokens[place + 1] if place + 1 < len(tokens) else ""
         if not spelled_out and _is_article(token, following):
@@ -129,13 +131,25 @@ def _content(tokens: Sequence[str]) -> tuple[Words, bool]:
             has_article.append(article)
             article = False
             spelled_out = spelled_out or token in SPELLED_OUT_AFTER
-    start = _filler_before(words, has_article)
+        elif not words:
+            asked = True
+    if _is_thanks(tuple(words)):
+        return (), False
+    start = _filler_before(words, has_article, was_asked=asked)
     stop = _filler_after(words, start)
     content = tuple(words[start:stop])
     if len(content) > 1 and content[1] == "of" and content[0] in MEDIA_PLURALS:
         content = (MEDIA_PLURALS[content[0]], *content[1:])
     determined = bool(content) and (has_article[start] or _is_number(content[0]))
     return content, determined
+
+
+def _is_thanks(words: Words) -> bool:
+    return any(
+        words[: len(phrase)] == phrase
+        and (len(words) == len(phrase) or words[len(phrase)] in GOES_WITH_THANKS)
+        for phrase in THANKS
+    )
 
 
 def _is_article(token: str, following: str) -> bool:
@@ -147,10 +161,11 @@ def _is_number(word: str) -> bool:
     return word[0].isdigit() or word in NUMBER_WORDS
 
 
-def _filler_before(words: Sequence[str], has_article: Sequence[bool]) -> int:
+def _filler_before(
+    words: Sequence[str], has_article: Sequence[bool], *, was_asked: bool = False
+) -> int:
     """Return where the content begins."""
     start = 0
-    was_asked = False
     while start < len(words):
         rest = tuple(words[start : start + _LONGEST])
         length = _match(rest, _MEDIA)

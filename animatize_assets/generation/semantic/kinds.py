@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from enum import Enum
+from itertools import pairwise
 
 from animatize_assets.generation.semantic.clauses import Clause, Words
 from animatize_assets.generation.semantic.vocabulary import (
@@ -17,14 +18,18 @@ from animatize_assets.generation.semantic.vocabulary import (
     APERTURE,
     BINDING,
     CAMERA,
+    CAMERA_PAIRS,
     CONNECTING,
     FLOATING,
+    HAVING,
     LENS_LENGTH,
     MODIFIER_ENDINGS,
     MODIFIERS,
     NEGATIONS,
     NO_ORDER,
+    NO_PARTICIPLES,
     ORDERED,
+    PICTURE_WIDE,
     POSITIONS,
     QUALIFYING,
     SCENE,
@@ -33,6 +38,10 @@ from animatize_assets.generation.semantic.vocabulary import (
 LONGEST_APPOSITION = 4
 """Words. A longer clause says by itself what it is about; a shorter one ('red hat') may be said
 of what stands before it."""
+
+
+INTRODUCES = ":"
+"""What follows it, to the end of the sentence, belongs to what is before it."""
 
 
 class Kind(Enum):
@@ -81,27 +90,32 @@ def must_stay(clauses: Sequence[Clause], kinds: Sequence[Kind]) -> bool:
     heads = Counter(
         clause.words[-1]
         for clause, kind in zip(clauses, kinds, strict=True)
-        if kind is Kind.THING and len(clause.words) <= LONGEST_APPOSITION
+        if kind is Kind.THING
+        and len(clause.words) <= LONGEST_APPOSITION
+        and clause.words[-1] not in POSITIONS | FLOATING
     )
     return any(count > 1 for count in heads.values())
 
 
 def _kind(clause: Clause) -> Kind:
     words = clause.words
-    if not NEGATIONS.isdisjoint(words):
-        return Kind.FLOATING if _floats(clause) else Kind.THING
+    if INTRODUCES in words:
+        return Kind.THING
     if _is_scene(words):
         return Kind.SCENE
-    if not CAMERA.isdisjoint(words):
-        return Kind.CAMERA
-    if _is_lone(words):
-        return Kind.LONE
+    if NEGATIONS.isdisjoint(words):
+        if not CAMERA.isdisjoint(words) or not CAMERA_PAIRS.isdisjoint(pairwise(words)):
+            return Kind.CAMERA
+        if _is_lone(words):
+            return Kind.LONE
     return Kind.FLOATING if _floats(clause) else Kind.THING
 
 
 def _is_scene(words: Words) -> bool:
-    if words == ("black", "and", "white"):
+    if words == ("black", "and", "white") or (words[:-1] in HAVING and words[-1] in PICTURE_WIDE):
         return True
+    if not NEGATIONS.isdisjoint(words):
+        return False
     subjects = sum(word in SCENE or _is_lens(word) for word in words)
     others = sum(word in QUALIFYING or word in CONNECTING or word in POSITIONS for word in words)
     both = sum(
@@ -132,9 +146,10 @@ def _floats(clause: Clause) -> bool:
     if clause.determined:
         return False
     first, following = words[0], words[1] if len(words) > 1 else ""
+    names = first in NO_PARTICIPLES and following not in FLOATING
     return (
         first in FLOATING
-        or (first.endswith("ing") and len(first) > 4)
+        or (first.endswith("ing") and len(first) > 4 and not names)
         or (first.endswith("ed") and following in FLOATING)
     )
 
@@ -151,7 +166,7 @@ def _with_held(clauses: Sequence[Clause], kinds: list[Kind]) -> list[Kind]:
             held[place] = Kind.HELD
         elif NEGATIONS.isdisjoint(clause.words):
             scope = ""
-        if ":" in clause.words or not ALL_THAT_FOLLOWS.isdisjoint(clause.words):
+        if INTRODUCES in clause.words or not ALL_THAT_FOLLOWS.isdisjoint(clause.words):
             scope = "all"
         elif not NEGATIONS.isdisjoint(clause.words):
             scope = scope or "bare"

@@ -26,39 +26,53 @@ SPELLED_OUT_AFTER = _words(
 )
 """What follows is written in the picture, so nothing of it is filler."""
 
+_WHO = ("i", "we")
+_WISHES = (
+    "would like", "would love", "would like to see", "would love to see", "would like to have",
+    "would like to get", "would like to", "would love to", "would like you to",
+    "would love you to", "would appreciate", "would appreciate it if you could",
+    "would be grateful for", "want", "want to see", "want to have", "want to", "want you to",
+    "need", "need to see", "need to have", "need you to", "am looking for", "are looking for",
+    "wish for",
+)  # fmt: skip
+_MAKING = ("create", "generate", "produce", "design", "make", "compose")
+_GIVING = ("show", "give", "get", "bring", "draw", "render", "craft", "provide")
+
 LEADING_FILLERS = tuple(
     tuple(phrase.split())
     for phrase in (
-        "could you", "can you", "would you", "will you", "would you mind",
-        "would it be possible to",
-        "i would like you to", "i would like to see", "i would like to have", "i would like to",
-        "i would like", "i would love to see", "i would love", "i would appreciate it if you could",
-        "i would appreciate it", "i would appreciate", "i would be grateful for", "i want you to",
-        "i want to see", "i want to", "i want", "i need you to", "i need", "i am looking for",
-        "i wish for", "let us see", "let us have", "let me see", "let me have", "show me",
-        "show us", "give me", "give us", "get me", "make me", "make us", "making me",
-        "create for me", "create me", "create", "creating", "generate for me", "generate me",
-        "generate", "generating", "produce", "producing", "showing me", "giving me", "hello there",
-        "hello", "hi there", "hi", "hey there", "hey", "dear model", "dear ai", "ok", "okay", "and",
-        "prompt :", "prompts :", "image :", "images :", "picture :", "pictures :", "if possible",
-        "if you can", "if you could", "if you would", "if you will", "if you like",
-        "if you do not mind", "when you can", "thank you very much", "thank you so much",
-        "thank you in advance", "thank you kindly", "thank you", "thanks a lot", "thanks so much",
-        "thanks in advance", "many thanks", "thanks", "much appreciated", "some kind of",
+        *(f"{who} {wish}" for who in _WHO for wish in _WISHES),
+        *(f"{who} you" for who in ("could", "can", "would", "will")),
+        "would you mind", "would you be so kind as to", "would it be possible to",
+        "is it possible to", "let us see", "let us have", "let me see", "let me have",
+        *_MAKING,
+        *(f"{verb} {whom}" for verb in (*_MAKING, *_GIVING) for whom in ("me", "us", "for me")),
+        "creating", "generating", "producing", "making me", "showing me", "giving me",
+        "hello there", "hello", "hi there", "hi", "hey there", "hey", "dear model", "dear ai",
+        "ok", "okay", "and", "prompt :", "prompts :", "image :", "images :", "picture :",
+        "pictures :", "if possible", "if you can", "if you could", "if you would", "if you will",
+        "if you like", "if you do not mind", "when you can", "as soon as possible",
+        "i appreciate it", "we appreciate it", "much appreciated", "some kind of",
         "some kinds of", "some sort of", "some sorts of", "some type of", "some types of",
     )
 )  # fmt: skip
 """Politeness and filler at the beginning of a clause."""
 
+THANKS = tuple(
+    tuple(phrase.split()) for phrase in ("thank you", "thanks", "many thanks", "thank u")
+)
+GOES_WITH_THANKS = _words("for so very in kindly again lot and much ever")
+"""A clause of thanks, alone or with more that begins so, is left out whole."""
+
 LEADING_BEFORE_A_THING = tuple(
     (word,)
     for word in (
-        "show", "showing", "make", "making", "just", "simply", "really", "basically", "actually",
-        "maybe", "perhaps", "also",
+        "show", "showing", "making", "draw", "render", "craft", "provide", "give", "just",
+        "simply", "really", "basically", "actually", "maybe", "perhaps", "also",
     )
 )  # fmt: skip
-"""Filler only where an article, a number or other filler follows, or nothing: 'show a horse', but
-not 'show horse'."""
+"""Filler only after a request, or where an article, a number or other filler follows, or nothing:
+'please show horses' and 'show a horse', but not 'show horses'."""
 
 ASKING = frozenset({"could", "can", "would", "will", "i", "let"})
 """Begin a phrase of :data:`LEADING_FILLERS` that is followed by a verb: 'could you show horses'."""
@@ -74,12 +88,14 @@ TRAILING_FILLERS = tuple(
     tuple(phrase.split())
     for phrase in (
         "thank you very much", "thank you so much", "thank you in advance", "thank you kindly",
-        "thank you", "thanks a lot", "thanks so much", "thanks in advance", "many thanks", "thanks",
+        "thank you", "thanks lot", "thanks so much", "thanks in advance", "many thanks", "thanks",
         "if possible", "if you can", "if you could", "if you would", "if you will", "if you like",
-        "if you do not mind", "when you can", "for me", "for us", "would be great",
-        "would be nice", "would be lovely", "would be wonderful", "much appreciated",
+        "if you do not mind", "when you can", "as soon as possible", "for me", "for us",
+        "would be great", "would be nice", "would be lovely", "would be wonderful",
+        "much appreciated", "i appreciate it",
     )
 )  # fmt: skip
+"""The same at its end, articles left out already."""
 
 FILLER_PLURALS = {
     "images": "image", "pictures": "picture", "pics": "pic", "details": "detail", "tones": "tone",
@@ -151,7 +167,7 @@ QUALIFYING = _words(
     " diffused dim bright dark glowing even neon studio rim key fill early late clear light thick"
     " heavy long length shallow deep wide close up medium full prime stock digital low high ultra"
     " highly very sharp crisp rich fine award winning professional rule thirds centered minimal"
-    " color key"
+    " color key static drone aerial establishing overhead slow"
 )
 """May stand beside a word of :data:`SCENE`; alone they could be said of a thing."""
 
@@ -173,6 +189,27 @@ CAMERA = _words(
     " tracking"
 )
 """A clause with one of these tells what the camera does; what it does first comes first."""
+
+CAMERA_PAIRS = frozenset(
+    (verb, way)
+    for verbs, ways in (
+        ("push pushes pushing pull pulls pulling", "in out back"),
+        ("truck trucks trucking track tracks", "left right"),
+        ("crane cranes craning", "up down"),
+    )
+    for verb in verbs.split()
+    for way in ways.split()
+)
+"""The same, for words that mean it together only."""
+
+PICTURE_WIDE = _words(
+    "people person persons humans human text texts watermark watermarks logo logos caption captions"
+    " subtitles letters words border borders artifacts noise blur clutter signature"
+)
+"""What a picture has or has not as a whole: 'without text', 'with people'."""
+
+HAVING = frozenset({("with",), ("without",), ("no",), ("with", "no"), ("with", "any")})
+"""Stand before one of :data:`PICTURE_WIDE`."""
 
 POSITIONS = _words(
     "left right top bottom center middle side foreground background front back above below behind"
@@ -206,6 +243,13 @@ FLOATING = _words(
     " worn held hung left"
 )
 """A clause that begins with one of these belongs to another clause."""
+
+NO_PARTICIPLES = _words(
+    "living dining swimming parking rolling falling crashing glowing flying burning blooming"
+    " flowing shining sparkling rising setting shooting evening morning spring building lightning"
+    " king ring ceiling painting wedding clothing railing drawing string wing hanging leading"
+)
+"""End as a participle does, and begin the name of a thing: 'living room', 'falling snow'."""
 
 STATIC = _words(
     "with without in inside at on under beneath against beside between among amid near during"

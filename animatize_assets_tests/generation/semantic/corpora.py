@@ -44,6 +44,74 @@ MOVES = (
 )  # fmt: skip
 PRESENCE = ("with people", "without people", "no people", "with no text", "with text", "no clouds")
 
+WRITTEN = (
+    (
+        "A red fox runs through a snowy forest at dawn. The camera slowly pans left. Shot on a 35mm "
+        "lens with shallow depth of field. No people."
+    ),
+    "two sailboats on a calm lake, golden hour light, camera pans left, 50mm lens, no people",
+    (
+        "Slow dolly in, a woman in a red coat walking through a rainy street, neon reflections, night, "
+        "cinematic"
+    ),
+    (
+        "Camera pushes in slowly, three black horses galloping across a field, dust rising behind "
+        "them, warm sunset light, 85mm lens"
+    ),
+    (
+        "A child with a yellow umbrella stands under a bridge, soft morning light, mist over the "
+        "river, static shot, without text"
+    ),
+    (
+        "an old lighthouse on a cliff, waves crashing below, overcast sky, drone shot, wide angle, "
+        "slow zoom out"
+    ),
+    (
+        "A close-up of a green parrot on a branch, shallow depth of field, blurred background, tilt "
+        "up, spring morning"
+    ),
+    "Pan right across a city skyline at night, blue neon lights, light rain, 24mm lens, no cars",
+    (
+        "A black cat sleeps on a windowsill, sunlight streaming in, dust particles floating, slow "
+        "push in, warm tones"
+    ),
+    (
+        "mountain landscape at sunrise, five hikers on a ridge, low clouds, camera tilts up, "
+        "anamorphic lens"
+    ),
+    (
+        "In motion: leaves drift down. Slow truck left. Cinematic film look with restrained contrast "
+        "and natural detail. A wide landscape with trees. Warm light from the left. Palette of orange "
+        "and brown."
+    ),
+    (
+        "portrait of an old man, wrinkled face, gray beard, dramatic side lighting, black background, "
+        "85mm lens"
+    ),
+    (
+        "A train crosses a stone viaduct, steam in the air, autumn colors, the camera tracks right, "
+        "telephoto lens"
+    ),
+    (
+        "a bowl of fruit on a table, still life, window light from the left, painterly style, static "
+        "camera"
+    ),
+    "a dog and a cat on a couch, living room, evening, warm lamp light, slow zoom in",
+)
+"""Prompts as people and this project's own compiler write them."""
+
+WORD_KINDS = {
+    "direction": ("left", "right", "up", "down", "in", "out"),
+    "count": ("two", "three", "five", "seven"),
+    "colour": ("red", "black", "green", "yellow", "blue", "orange", "brown", "gray"),
+    "time": ("dawn", "night", "sunrise", "sunset", "morning", "evening"),
+    "lens": ("24mm", "35mm", "50mm", "85mm", "telephoto", "anamorphic"),
+    "subject": ("fox", "sailboats", "woman", "horses", "child", "parrot", "cat", "dog", "hikers",
+                "man", "train", "trees", "cars", "people"),
+    "negation": ("no", "without", "with"),
+}  # fmt: skip
+"""Words of which each may stand for another: the picture is another one then."""
+
 OPPOSITES = {
     "left": "right", "right": "left", "up": "down", "down": "up", "in": "out", "out": "in",
     "above": "below", "behind": "beside", "under": "near", "beside": "behind", "near": "under",
@@ -166,6 +234,20 @@ CHANGES: dict[str, Callable[[random.Random, Prompt], str]] = {
 }  # fmt: skip
 
 
+def _changed_word(random_: random.Random, text: str) -> tuple[str, str]:
+    """Put another word of its kind in the place of one; and which kind it was."""
+    words = re.findall(r"\w+|\W+", text)
+    places = [
+        (place, kind)
+        for place, word in enumerate(words)
+        for kind, choices in WORD_KINDS.items()
+        if word in choices
+    ]
+    place, kind = random_.choice(places)
+    words[place] = _other(random_, WORD_KINDS[kind], words[place])
+    return kind, "".join(words)
+
+
 def near_duplicates(cases: int, seed: int = 0) -> list[tuple[str, str, str]]:
     """Pairs of texts that mean different pictures, each with what differs.
 
@@ -178,12 +260,17 @@ def near_duplicates(cases: int, seed: int = 0) -> list[tuple[str, str, str]]:
         if len(pairs) == cases:
             return pairs
         kind = kinds[number % len(kinds)]
-        one, other = prompt.text(), CHANGES[kind](random_, prompt)
-        if kind == "who is what":
-            colour = prompt.other_colour
-            if colour == prompt.colour:
+        one = prompt.text()
+        if number % 4 == 0:
+            one = random_.choice(WRITTEN)
+            kind, other = _changed_word(random_, one)
+        elif kind == "who is what":
+            if prompt.other_colour == prompt.colour:
                 continue
             one = replace(prompt, other=prompt.other or "door").text()
+            other = _who_is_what(random_, prompt)
+        else:
+            other = CHANGES[kind](random_, prompt)
         if number % 3 == 0:
             other = restated(random_, other)
         pairs.append((kind, one, other))
@@ -194,6 +281,11 @@ def near_duplicates(cases: int, seed: int = 0) -> list[tuple[str, str, str]]:
 
 
 def _moved(random_: random.Random, text: str) -> str:
+    """Clauses change places; of whole sentences, sentences do."""
+    if ". " in text:
+        parts = text.rstrip(".").split(". ")
+        random_.shuffle(parts)
+        return ". ".join(parts) + "."
     clauses = text.split(", ")
     random_.shuffle(clauses)
     return ", ".join(clauses)
@@ -203,17 +295,17 @@ def _polite(random_: random.Random, text: str) -> str:
     before = (
         "please ", "Please show me ", "could you please make ", "Can you create ", "I would like ",
         "Generate ", "Hello, could you show ", "kindly give me ", "I'd like to see ", "show me ",
-        "Please, ", "I want you to create ", "Would you please generate ",
+        "Please, ", "I want you to create ", "Would you please generate ", "We need ", "Draw me ",
+        "Make ", "Kindly render ", "Create a picture of ",
     )  # fmt: skip
     after = (
-        ", please",
-        ", thank you",
-        "; thanks!",
-        ". Thank you very much.",
-        " please",
-        ", if possible",
-    )
-    return random_.choice(before) + text if random_.random() < 0.6 else text + random_.choice(after)
+        ", please", ", thank you", "; thanks!", ". Thank you very much.", " please",
+        ", if possible", " as soon as possible", ". Many thanks!", ", thanks a lot!",
+        ". Thank you for your help.", ". I appreciate it.", " for me please",
+    )  # fmt: skip
+    if random_.random() < 0.6:
+        return random_.choice(before) + text
+    return text.rstrip(".") + random_.choice(after)
 
 
 def _medium(random_: random.Random, text: str) -> str:
@@ -223,8 +315,7 @@ def _medium(random_: random.Random, text: str) -> str:
 
 
 def _punctuated(random_: random.Random, text: str) -> str:
-    marks = ("; ", ". ", ",  ", " , ", "! ", " - ", ",\n", "...")
-    mark = random_.choice(marks[:-1])
+    mark = random_.choice(("; ", ". ", ",  ", " , ", "! ", " - ", ",\n", " / ", "\n* ", " | "))
     return text.replace(", ", mark) + random_.choice(("", ".", "!", "...", " ."))
 
 
@@ -258,7 +349,7 @@ def restatements(cases: int, seed: int = 0) -> list[tuple[str, str, str]]:
         if len(pairs) == cases:
             return pairs
         kind = kinds[number % len(kinds)]
-        one = prompt.text()
+        one = random_.choice(WRITTEN) if number % 4 == 0 else prompt.text()
         other = restated(random_, one) if kind == "several" else RESTATEMENTS[kind](random_, one)
         pairs.append((kind, one, other))
     return pairs
