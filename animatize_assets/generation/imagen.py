@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from animatize_assets.errors import NotConfigured, ProviderError
 from animatize_assets.generation.catalogue import cost_of, expected_cost, nearest_size
+from animatize_assets.generation.http_answers import SUCCESS, kind_of_status
 from animatize_assets.generation.http_exchange import Answer, HttpExchange, Unanswered
 from animatize_assets.generation.imagen_answers import (
     error_of,
@@ -107,7 +108,7 @@ class ImagenPictures:
             )
         except Unanswered as error:
             raise _unanswered(error) from error
-        if answer.status != 200:
+        if kind_of_status(answer.status) != SUCCESS:
             raise error_of(answer, self._model)
         return await asyncio.to_thread(self._made, answer, request)
 

@@ -70,7 +70,7 @@ def pictures_in(said: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def without_picture(said: Mapping[str, Any], model: ProviderModel) -> ProviderError:
-    """Return what an answer with status 200 and no picture means.
+    """Return what a success without a picture means.
 
     A blocked prompt, a candidate that ended for a reason of its own, or words instead of a picture
     are refusals, and may be billed. An answer that says nothing at all is no refusal.
@@ -109,7 +109,7 @@ def response_id(said: Mapping[str, Any]) -> str | None:
 
 
 def error_of(answer: Answer, model: ProviderModel) -> ProviderError:
-    """Return what an answer with another status than 200 means."""
+    """Return what an answer whose status is no success means."""
     said = answer.json()
     if isinstance(said, list) and said:
         said = said[0]  # some answers come as a list of one

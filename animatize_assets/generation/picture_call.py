@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 GATEWAY_STATUSES = frozenset({502, 504})
 """A gateway says so when it lost the answer of the work behind it, which may have been billed."""
 
+MOST_TOKENS = 100_000_000
+"""A count above it is no count of one call: the largest context is a hundredth of it."""
+
 
 def key_of(api_key: SecretStr, provider: str) -> str:
     """Return the key, fit for a header.
@@ -125,11 +128,11 @@ def list_in(said: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def count_in(said: Mapping[str, Any], name: str) -> int | None:
-    """Return a count inside an answer; None when it is not told."""
+    """Return a count inside an answer; None when it is not told, or cannot be one."""
     number = said.get(name)
-    if isinstance(number, bool) or not isinstance(number, int) or number < 0:
+    if isinstance(number, bool) or not isinstance(number, int):
         return None
-    return number
+    return number if 0 <= number <= MOST_TOKENS else None
 
 
 def made_from(

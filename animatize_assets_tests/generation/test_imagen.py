@@ -274,6 +274,7 @@ def test_a_picture_of_its_thoughts_is_not_the_picture(server: LoopbackServer) ->
         ("null", "bad_output", None),
         ("not_json", "bad_output", None),
         (answer([]), "bad_output", None),
+        (answer({}, 201), "bad_output", None),
         (answer({"candidates": [{"content": None}, 7], "usageMetadata": "x"}), "bad_output", None),
         ("drop_before", "ambiguous", None),
         ("drop_after", "ambiguous", None),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import logging
 import time
@@ -22,6 +23,7 @@ from animatize_assets.generation.provider import PictureProvider
 from animatize_assets.generation.verification import verify_picture
 from animatize_assets_tests.generation.requests import picture_request
 from animatize_assets_tests.loopback.faults import Fault
+from animatize_assets_tests.loopback.pictures import picture
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
 from animatize_assets_tests.loopback.world import KEYS
 
@@ -287,6 +289,45 @@ def test_an_answer_without_a_usable_picture_is_billed_as_it_says(
     error = failure(server, fault)
     assert error.kind == "bad_output"
     assert round(error.billed_usd * 1e9) == server.bill[-1].cost_nanousd
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        None,
+        {},
+        "plenty",
+        {"input_tokens": 5, "output_tokens": 196},
+        {"input_tokens": -5, "output_tokens": 196, "input_tokens_details": {"image_tokens": 0}},
+        {"input_tokens": 10**30, "output_tokens": 1, "input_tokens_details": {"image_tokens": 0}},
+        {"input_tokens": True, "output_tokens": 1.5, "input_tokens_details": []},
+    ],
+    ids=str,
+)
+def test_a_cost_that_is_not_told_is_not_known(server: LoopbackServer, usage: object) -> None:
+    file = base64.b64encode(picture(1280, 720, "untold")).decode()
+    body = {"data": [{"b64_json": file}], "usage": usage}
+    server.script("openai.images", Fault("status", status=200, body=json.dumps(body)))
+    assert make(server).cost_usd is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": None},
+        {"data": "x"},
+        {"data": [None]},
+        {"data": [{"url": "https://elsewhere.example/x.png"}]},
+        {"data": [{"b64_json": 7}]},
+        {"data": [{"b64_json": "not base64!"}]},
+        [],
+        "text",
+    ],
+    ids=str,
+)
+def test_an_answer_of_another_shape_is_no_picture(server: LoopbackServer, body: object) -> None:
+    error = failure(server, Fault("status", status=200, body=json.dumps(body)))
+    assert (error.kind, error.billed_usd) == ("bad_output", None)
 
 
 def test_the_type_is_told_from_the_bytes(server: LoopbackServer) -> None:
