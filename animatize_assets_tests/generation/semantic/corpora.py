@@ -11,6 +11,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 COLOURS = ("red", "blue", "green", "yellow", "black", "white", "purple", "orange", "gray", "brown")
 COUNTS = ("one", "two", "three", "four", "five", "seven", "nine", "12", "20", "several")
@@ -44,60 +45,7 @@ MOVES = (
 )  # fmt: skip
 PRESENCE = ("with people", "without people", "no people", "with no text", "with text", "no clouds")
 
-WRITTEN = (
-    (
-        "A red fox runs through a snowy forest at dawn. The camera slowly pans left. Shot on a 35mm "
-        "lens with shallow depth of field. No people."
-    ),
-    "two sailboats on a calm lake, golden hour light, camera pans left, 50mm lens, no people",
-    (
-        "Slow dolly in, a woman in a red coat walking through a rainy street, neon reflections, night, "
-        "cinematic"
-    ),
-    (
-        "Camera pushes in slowly, three black horses galloping across a field, dust rising behind "
-        "them, warm sunset light, 85mm lens"
-    ),
-    (
-        "A child with a yellow umbrella stands under a bridge, soft morning light, mist over the "
-        "river, static shot, without text"
-    ),
-    (
-        "an old lighthouse on a cliff, waves crashing below, overcast sky, drone shot, wide angle, "
-        "slow zoom out"
-    ),
-    (
-        "A close-up of a green parrot on a branch, shallow depth of field, blurred background, tilt "
-        "up, spring morning"
-    ),
-    "Pan right across a city skyline at night, blue neon lights, light rain, 24mm lens, no cars",
-    (
-        "A black cat sleeps on a windowsill, sunlight streaming in, dust particles floating, slow "
-        "push in, warm tones"
-    ),
-    (
-        "mountain landscape at sunrise, five hikers on a ridge, low clouds, camera tilts up, "
-        "anamorphic lens"
-    ),
-    (
-        "In motion: leaves drift down. Slow truck left. Cinematic film look with restrained contrast "
-        "and natural detail. A wide landscape with trees. Warm light from the left. Palette of orange "
-        "and brown."
-    ),
-    (
-        "portrait of an old man, wrinkled face, gray beard, dramatic side lighting, black background, "
-        "85mm lens"
-    ),
-    (
-        "A train crosses a stone viaduct, steam in the air, autumn colors, the camera tracks right, "
-        "telephoto lens"
-    ),
-    (
-        "a bowl of fruit on a table, still life, window light from the left, painterly style, static "
-        "camera"
-    ),
-    "a dog and a cat on a couch, living room, evening, warm lamp light, slow zoom in",
-)
+WRITTEN = tuple(Path(__file__).with_name("written_prompts.txt").read_text().splitlines())
 """Prompts as people and this project's own compiler write them."""
 
 WORD_KINDS = {
