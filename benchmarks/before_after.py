@@ -36,7 +36,7 @@ import project  # noqa: F401  # isort: skip - puts the tests' server on the path
 from animatize_assets.errors import AnimatizeError
 from animatize_assets.generation.budget import Budget
 from animatize_assets.generation.ledger import SqlLedger
-from animatize_assets.generation.memory_cache import MemoryBudget, size_in_bytes
+from animatize_assets.generation.memory_cache import MemoryBudget, MemoryCache, size_in_bytes
 from animatize_assets.generation.models import Call, PictureRequest
 from animatize_assets.generation.policy import Policy
 from animatize_assets.generation.result_store import ResultStore
@@ -288,7 +288,9 @@ def memory_rows(after: Done) -> list[Measurement]:
     process, budget = psutil.Process(), MemoryBudget()
     resident = process.memory_info().rss
     share = budget.max_bytes // 2
-    caches = [budget.cache(name, share, size_in_bytes) for name in ("analyses", "embeddings")]
+    caches: list[MemoryCache[int, np.ndarray]] = [
+        budget.cache(name, share, size_in_bytes) for name in ("analyses", "embeddings")
+    ]
     for number in range(600):
         for cache in caches:
             cache.put(number, np.full(500_000, number % 251, np.uint8))

@@ -33,7 +33,7 @@ from animatize_assets_tests.integration.generating import FAST, brief, provider_
 from animatize_assets_tests.loopback.process import RemoteServer
 
 PROVIDERS = ("openai", "flux", "imagen", "comfyui")
-CONCURRENCY = 6
+CONCURRENCY = 4
 
 
 def provider_for(number: int) -> str:

@@ -29,8 +29,11 @@ from animatize_assets_tests.loopback.world import KEYS, Delay
 
 T = TypeVar("T")
 
-PICTURE = Delay(median_s=0.25, sigma=0.5)
-LIVES_S = (0.05, 0.9)
+DELAYS = {
+    **dict.fromkeys(("openai", "flux", "gemini"), Delay(median_s=0.8, sigma=0.6)),
+    "comfyui": Delay(median_s=0.2, sigma=0.5),
+}
+LIVES_S = (0.05, 1.0)
 """A worker is killed after a time between these: while it starts, asks, waits, keeps."""
 
 
@@ -96,14 +99,13 @@ def test_killed_at_random_moments_nothing_is_lost_and_the_bill_is_accounted_for(
     migrated(tmp_path / "ledger.db").dispose()
     (tmp_path / "pictures").mkdir()
     bill_file = tmp_path / "bill.jsonl"
-    delays = dict.fromkeys(("openai", "flux", "gemini", "comfyui"), PICTURE)
-    with loopback_process(delays=delays, state_file=bill_file, seed=2) as server:
+    with loopback_process(delays=DELAYS, state_file=bill_file, seed=2) as server:
         with worker(tmp_path, server, images) as alive:
             killed = [alive.live(dice.uniform(*LIVES_S)) for _ in range(kills)]
             assert alive.live(None) == 0, (tmp_path / "worker.log").read_text()
         asyncio.run(reconcile_all(tmp_path, images, server))
         assert server.state()["leaks"] == []
-    assert killed.count(-signal.SIGKILL) >= kills // 2, "most lives must have ended by a kill"
+    assert killed.count(-signal.SIGKILL) >= 0.9 * kills, "lives must have ended by a kill"
 
     for number in range(images):
         content = (tmp_path / "pictures" / f"{number:05d}").read_bytes()
@@ -113,6 +115,8 @@ def test_killed_at_random_moments_nothing_is_lost_and_the_bill_is_accounted_for(
     check_money(rows, bill)
     check_fetched(rows, bill)
     check_no_key_in(tmp_path)
+    states = Counter(f"{row.provider} {row.state}" for row in rows)
+    assert states["openai open"] + states["imagen open"] > 0, "kills must have cut calls off"
 
 
 def check_money(rows: list[Row[Any]], bill: list[Charge]) -> None:
@@ -133,10 +137,15 @@ def check_money(rows: list[Row[Any]], bill: list[Charge]) -> None:
 
 
 def check_fetched(rows: list[Row[Any]], bill: list[Charge]) -> None:
-    """Work whose id was noted is settled at its price, once; none of it stays open."""
+    """Work whose id was noted is settled at its price, once; none of it stays open.
+
+    A process that dies while it submits leaves a row without an id: what it may have cost at Black
+    Forest Labs stays possible spend; on own hardware it cost nothing.
+    """
     billed = {charge.remote_id: charge for charge in bill}
     fetchable = [row for row in rows if row.provider in {"flux", "comfyui"}]
     assert not [row for row in fetchable if row.state == "open" and row.resume is not None]
+    assert not any(row.expected_nanousd for row in fetchable if row.provider == "comfyui")
     settled = [row for row in fetchable if row.state == "settled"]
     assert len({row.remote_id for row in settled}) == len(settled)
     assert all(row.cost_nanousd == billed[row.remote_id].cost_nanousd for row in settled)
