@@ -1,7 +1,7 @@
-"""What a batch that has ended brings, and what it cost.
+"""What a batch that has ended brings.
 
-Belongs here: fetching its files, matching answers to lines, its bill. Does not belong here: writing
-any of it down (``batches``).
+Belongs here: fetching its files, matching answers to lines. Does not belong here: writing any of it
+down (``batches``), its bill (``batch_money``).
 """
 
 from __future__ import annotations
@@ -10,17 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from animatize_assets.prompts.expansion.answers import TextAnswer
 from animatize_assets.prompts.expansion.batch_files import ReadFile, read_answers
 from animatize_assets.prompts.expansion.batch_outcomes import LineOutcome, outcome_of
-from animatize_assets.prompts.expansion.batch_store import Line
-from animatize_assets.prompts.expansion.text_models import (
-    BATCH_SHARE,
-    TextModel,
-    TextUsage,
-    cost_usd,
-    usage_of,
-)
+from animatize_assets.prompts.expansion.batch_rows import Line
+from animatize_assets.prompts.expansion.text_models import TextModel
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -40,14 +33,6 @@ class Collected:
     turned_down: frozenset[str]
     """Custom ids of lines for which the whole input file was turned down."""
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Bill:
-    """What a batch cost, US dollars; None when that is not known."""
-
-    cost_usd: float | None
-    usage: TextUsage | None
 
 
 def collect(client: OpenAI, remote: Batch, lines: Sequence[Line]) -> Collected:
@@ -111,31 +96,3 @@ def outcomes_of(
             outcome = replace(outcome, answer=outcome.answer.model_copy(update=dropped))
         outcomes[line.custom_id] = outcome
     return outcomes
-
-
-def bill_of(remote: Batch, answers: Sequence[TextAnswer], model: TextModel) -> Bill:
-    """Return a batch's cost: the sum of its answers, or by its own count where answers are missing.
-
-    None when more was answered than we were given and the batch does not count its tokens.
-    """
-    counts = remote.request_counts
-    costs = [answer.cost_usd for answer in answers]
-    usage = _sum(answers)
-    if None not in costs and (counts is None or counts.completed <= len(answers)):
-        return Bill(sum(cost for cost in costs if cost is not None), usage)
-    told = usage_of(remote.usage.model_dump()) if remote.usage is not None else None
-    if told is not None and told.output_tokens:
-        return Bill(cost_usd(model, told, share=BATCH_SHARE), told)
-    return Bill(None, usage)
-
-
-def _sum(answers: Sequence[TextAnswer]) -> TextUsage | None:
-    usages = [answer.usage for answer in answers if answer.usage is not None]
-    if not usages:
-        return None
-    return TextUsage(
-        input_tokens=sum(usage.input_tokens or 0 for usage in usages),
-        cached_tokens=sum(usage.cached_tokens or 0 for usage in usages),
-        cache_write_tokens=sum(usage.cache_write_tokens or 0 for usage in usages),
-        output_tokens=sum(usage.output_tokens or 0 for usage in usages),
-    )

@@ -11,73 +11,35 @@ Belongs here: queries on the two tables. Does not belong here: what follows from
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, Row, func, insert, select, update
+from sqlalchemy import Connection, Engine, func, insert, select, update
 
 from animatize_assets.database.tables import expansion_batches, expansion_lines
 from animatize_assets.prompts.expansion.answers import TextAnswer
 from animatize_assets.prompts.expansion.batch_files import MAX_BYTES, MAX_LINES, line_bytes
 from animatize_assets.prompts.expansion.batch_outcomes import LineOutcome
-from animatize_assets.prompts.expansion.schema import as_bytes
+from animatize_assets.prompts.expansion.batch_rows import (
+    CANCEL_REQUESTED,
+    BatchRow,
+    Line,
+    NewLine,
+    batch_of,
+    line_of,
+    values_of,
+)
+
+__all__ = ["BatchRow", "BatchStore", "Line", "NewLine"]
 
 NANO = 1_000_000_000
-CANCEL_REQUESTED = "cancel_requested"
-"""Stands in a batch's ``error`` once a person cancelled it; nothing overwrites it."""
 _AT_ONCE = 500  # ids in one statement: below every database's limit of parameters
 
 _batches = expansion_batches.c
 _lines = expansion_lines.c
-
-
-@dataclass(frozen=True)
-class NewLine:
-    """A question for a batch."""
-
-    fingerprint: str
-    """Of the question; its ``custom_id`` too, so that the same question is never asked twice."""
-    image_key: str
-    body: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line as it stands. Costs are US dollars; None = not known, or nothing was answered."""
-
-    custom_id: str
-    fingerprint: str
-    image_key: str
-    model: str
-    body: dict[str, Any]
-    state: str
-    submissions: int
-    answer: TextAnswer | None
-    failure: str | None
-
-
-@dataclass(frozen=True)
-class BatchRow:
-    """A batch as it stands."""
-
-    row_id: int
-    batch_key: str
-    model: str
-    state: str
-    input_file_id: str | None
-    remote_id: str | None
-    error: str | None
-    created_at: datetime
-
-    @property
-    def cancel_requested(self) -> bool:
-        """Whether a person cancelled it."""
-        return self.error == CANCEL_REQUESTED
 
 
 class BatchStore:
@@ -105,7 +67,7 @@ class BatchStore:
                     del new[known]
             if new:
                 now = self.now()
-                rows = [_new_row(line, now) for line in new.values()]
+                rows = [values_of(line, now) for line in new.values()]
                 connection.execute(insert(expansion_lines), rows)
         return len(new)
 
@@ -175,14 +137,14 @@ class BatchStore:
             .order_by(_lines.id)
         )
         with self._engine.connect() as connection:
-            return [_line(row) for row in connection.execute(query)]
+            return [line_of(row) for row in connection.execute(query)]
 
     def line(self, fingerprint: str) -> Line | None:
         """Return the line of a question; None when it was never put into a batch."""
         query = select(expansion_lines).where(_lines.custom_id == fingerprint)
         with self._engine.connect() as connection:
             row = connection.execute(query).one_or_none()
-        return None if row is None else _line(row)
+        return None if row is None else line_of(row)
 
     def counts(self) -> dict[str, int]:
         """Return how many lines are in each state."""
@@ -270,7 +232,7 @@ class BatchStore:
     def _batches_where(self, condition: Any) -> list[BatchRow]:
         query = select(expansion_batches).where(condition).order_by(_batches.id)
         with self._engine.connect() as connection:
-            return [_batch(row) for row in connection.execute(query)]
+            return [batch_of(row) for row in connection.execute(query)]
 
     def _last_that_fits(self, connection: Connection, model: str) -> int:
         """Return the id of the last waiting line that a file can hold with all before it."""
@@ -303,19 +265,6 @@ def _portions(names: list[str]) -> Iterator[list[str]]:
         yield names[start : start + _AT_ONCE]
 
 
-def _new_row(line: NewLine, now: datetime) -> dict[str, Any]:
-    return {
-        "custom_id": line.fingerprint,
-        "image_key": line.image_key,
-        "fingerprint": line.fingerprint,
-        "model": str(line.body["model"]),
-        "body": as_bytes(line.body).decode(),
-        "state": "waiting",
-        "submissions": 0,
-        "created_at": now,
-    }
-
-
 def _outcome_values(outcome: LineOutcome, now: datetime) -> dict[str, Any]:
     values: dict[str, Any] = {"state": outcome.state, "failure": outcome.failure}
     if outcome.state != "waiting":
@@ -326,30 +275,3 @@ def _outcome_values(outcome: LineOutcome, now: datetime) -> dict[str, Any]:
         values["result"] = answer.model_dump_json()
         values["cost_nanousd"] = None if cost is None else round(cost * NANO)
     return values
-
-
-def _batch(row: Row[Any]) -> BatchRow:
-    return BatchRow(
-        row_id=row.id,
-        batch_key=row.batch_key,
-        model=row.model,
-        state=row.state,
-        input_file_id=row.input_file_id,
-        remote_id=row.remote_id,
-        error=row.error,
-        created_at=row.created_at,
-    )
-
-
-def _line(row: Row[Any]) -> Line:
-    return Line(
-        custom_id=row.custom_id,
-        fingerprint=row.fingerprint,
-        image_key=row.image_key,
-        model=row.model,
-        body=json.loads(row.body),
-        state=row.state,
-        submissions=row.submissions,
-        answer=None if row.result is None else TextAnswer.model_validate_json(row.result),
-        failure=row.failure,
-    )

@@ -1,12 +1,11 @@
-"""Many expansions as OpenAI batches, at half the price: one step after the other, none repeated.
+"""Many expansions as OpenAI batches, at half the price: taken in, sent, asked after, handed out.
 
 Every step is one exchange with OpenAI or one transaction, and what is known is written down before
-the next. So a process may end between any two of them, and another goes on where it was: an upload
-that was forgotten is made again (it is free), a batch that may have been created is looked for
-before it is created.
+the next. So a process may end between any two of them, and another goes on where it was.
 
-Belongs here: the steps. Does not belong here: the rows (``batch_store``), what becomes of a line
-(``batch_outcomes``), waiting (a sensor, or a webhook, calls).
+Belongs here: the desk, and what happens to a batch that has ended. Does not belong here: sending
+(``batch_sending``), the rows (``batch_store``), what becomes of a line (``batch_outcomes``),
+waiting (a sensor, or a webhook, calls).
 """
 
 from __future__ import annotations
@@ -14,37 +13,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from animatize_assets.errors import BudgetExceeded, ProviderError
-from animatize_assets.prompts.expansion.accounts import Accounts, Expense
-from animatize_assets.prompts.expansion.batch_collecting import (
-    ENDED,
-    bill_of,
-    collect,
-    outcomes_of,
-)
-from animatize_assets.prompts.expansion.batch_files import (
-    ENDPOINT,
-    MAX_BYTES,
-    MAX_LINES,
-    line_bytes,
-)
-from animatize_assets.prompts.expansion.batch_outcomes import LineOutcome
-from animatize_assets.prompts.expansion.batch_store import (
+from animatize_assets.prompts.expansion.accounts import Accounts
+from animatize_assets.prompts.expansion.batch_collecting import ENDED, collect, outcomes_of
+from animatize_assets.prompts.expansion.batch_files import MAX_BYTES, MAX_LINES
+from animatize_assets.prompts.expansion.batch_money import BatchMoney
+from animatize_assets.prompts.expansion.batch_rows import (
     CANCEL_REQUESTED,
     BatchRow,
-    BatchStore,
     Line,
     NewLine,
 )
+from animatize_assets.prompts.expansion.batch_sending import BatchSender
+from animatize_assets.prompts.expansion.batch_store import BatchStore
 from animatize_assets.prompts.expansion.failures import provider_error
 from animatize_assets.prompts.expansion.parameters import RefusedParameters, SqlRefusedParameters
-from animatize_assets.prompts.expansion.schema import as_bytes
-from animatize_assets.prompts.expansion.text_models import BATCH_SHARE, TextModel, most_usd
+from animatize_assets.prompts.expansion.text_models import TextModel
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -53,15 +41,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-METADATA_KEY = "animatize_batch"
-"""Under which our key travels with a batch, so that we know it again."""
-
 OPEN = ("writing", "uploaded", "creating", "submitted", "collected")
 """States of a batch that has not ended."""
-
-CLAIM = timedelta(minutes=10)
-"""After that a process that was creating a batch is taken for dead: longer than any exchange, and
-than it takes for a new batch to be listed."""
 
 EXCHANGE_S = 300.0
 """A file of 200 MB takes some minutes to send."""
@@ -114,9 +95,9 @@ class BatchDesk:
     ) -> None:
         self._store = BatchStore(engine, clock, max_lines, max_bytes)
         self._client = client
-        self._accounts = accounts
-        self._models = models or {}
         self._refused = refused or SqlRefusedParameters(engine, clock)
+        self._money = BatchMoney(accounts, models or {})
+        self._sender = BatchSender(self._store, client, self._money, self._refused)
 
     def enqueue(self, lines: Sequence[NewLine]) -> int:
         """Add questions that were never asked; return how many those are."""
@@ -143,10 +124,10 @@ class BatchDesk:
         touched = [batch.batch_key for batch in self._store.batches("writing", "uploaded")]
         touched += [batch.batch_key for batch in self._store.batches("creating")]
         for key in touched:
-            self._submit(key)
+            self._sender.send(key)
         while (formed := self._store.form()) is not None:
             touched.append(formed)
-            self._submit(formed)
+            self._sender.send(formed)
         return [self._store.batch(key) for key in touched]
 
     def poll(self) -> PollResult:
@@ -187,7 +168,7 @@ class BatchDesk:
             return batch
         self._store.note(batch, CANCEL_REQUESTED)
         if batch.state in ("writing", "uploaded"):
-            self._dissolve(batch, "cancelled", "batch_cancelled")
+            self._sender.dissolve(batch, "cancelled", "batch_cancelled")
         elif batch.state == "submitted":
             try:
                 self._cancel(batch)
@@ -202,129 +183,6 @@ class BatchDesk:
             self._client.batches.cancel(batch.remote_id or "")
         except openai.ConflictError:
             _log.info("Batch %s has ended before it could be cancelled.", batch.batch_key)
-
-    def _submit(self, key: str) -> None:
-        import openai
-
-        try:
-            batch = self._store.batch(key)
-            if batch.state == "writing":
-                self._upload(batch)
-                batch = self._store.batch(key)
-            if batch.state in ("uploaded", "creating"):
-                self._create(batch)
-        except openai.OpenAIError as error:
-            failure = provider_error(error, "Sending a batch")
-            self._not_sent(self._store.batch(key), failure, error)
-        except BudgetExceeded as error:
-            batch = self._store.batch(key)
-            self._store.advance(batch, "uploaded")
-            self._store.note(batch, error.message)
-
-    def _upload(self, batch: BatchRow) -> None:
-        lines = self._store.lines_of(batch)
-        content = b"".join(line_bytes(line.custom_id, self._sendable(line)) for line in lines)
-        file = self._client.files.create(
-            file=(f"animatize-{batch.batch_key}.jsonl", content, "application/jsonl"),
-            purpose="batch",
-        )
-        self._store.advance(batch, "uploaded", input_file_id=file.id)
-
-    def _sendable(self, line: Line) -> dict[str, Any]:
-        refused = self._refused.of(line.model)
-        return {name: value for name, value in line.body.items() if name not in refused}
-
-    def _create(self, batch: BatchRow) -> None:
-        was_claimed = batch.state == "creating"
-        if not self._store.claim(batch, CLAIM):
-            return
-        batch = self._store.batch(batch.batch_key)
-        call_id = self._account(batch)
-        # A process that died here may have created it without our knowing.
-        remote = self._listed(batch) if was_claimed else None
-        if remote is None and batch.cancel_requested:
-            self._dissolve(batch, "cancelled", "batch_cancelled")
-            return
-        if remote is None:
-            remote = self._client.batches.create(
-                input_file_id=batch.input_file_id or "",
-                endpoint=ENDPOINT,
-                completion_window="24h",
-                metadata={METADATA_KEY: batch.batch_key},
-            )
-        now = self._store.now()
-        self._store.note(batch, None)
-        self._accounts.note_remote(call_id, remote.id, {"batch_id": remote.id})
-        self._store.advance(
-            batch, "submitted", remote_id=remote.id, submitted_at=now, checked_at=now
-        )
-
-    def _listed(self, batch: BatchRow) -> Batch | None:
-        for remote in self._client.batches.list(limit=100):
-            if (remote.metadata or {}).get(METADATA_KEY) == batch.batch_key:
-                return remote
-        return None
-
-    def _account(self, batch: BatchRow) -> str:
-        """Return the batch's row in the ledger, which an ended process may have opened."""
-        known = self._open_account(batch)
-        if known is not None:
-            return known
-        costs = [self._most_usd(line) for line in self._store.lines_of(batch)]
-        expected = None if None in costs else sum(cost for cost in costs if cost is not None)
-        return self._accounts.open_call(
-            Expense(
-                model=batch.model,
-                fingerprint=batch.batch_key,
-                expected_usd=expected,
-                purpose="batch",
-            )
-        )
-
-    def _open_account(self, batch: BatchRow) -> str | None:
-        rows = self._accounts.open_rows(purpose="batch")
-        return next((row.call_id for row in rows if row.fingerprint == batch.batch_key), None)
-
-    def _most_usd(self, line: Line) -> float | None:
-        body = self._sendable(line)
-        most = most_usd(self._model(line.model), body, len(as_bytes(body)))
-        return None if most is None else most * BATCH_SHARE
-
-    def _model(self, name: str) -> TextModel:
-        return self._models.get(name) or TextModel(name)
-
-    def _not_sent(self, batch: BatchRow, failure: ProviderError, error: Exception) -> None:
-        """Put a batch back to where it can be taken up again, or give it up."""
-        import openai
-
-        _log.warning("Batch %s was not sent: %s", batch.batch_key, failure.message)
-        if batch.state == "creating" and isinstance(error, openai.APIStatusError):
-            status = error.status_code
-            if status == 404:  # the uploaded file is gone
-                self._store.advance(batch, "writing", input_file_id=None)
-            elif failure.kind == "invalid_request":
-                self._dissolve(batch, "failed", "invalid_request", failure.message)
-                return
-            elif status < 500:
-                self._store.advance(batch, "uploaded")
-            # After a 5xx or a lost answer it may exist: it stays claimed, and is looked for.
-        elif batch.state == "creating" and failure.kind == "transient":
-            self._store.advance(batch, "uploaded")
-        self._store.note(self._store.batch(batch.batch_key), failure.message)
-
-    def _dissolve(
-        self, batch: BatchRow, state: str, failure: str, error: str | None = None
-    ) -> None:
-        """End a batch that OpenAI never had. Nothing was paid."""
-        outcomes = {
-            line.custom_id: LineOutcome("failed", failure=failure)
-            for line in self._store.lines_of(batch)
-        }
-        call_id = self._open_account(batch)
-        if call_id is not None:
-            self._accounts.fail(call_id, kind="invalid_request", billed_usd=0.0)
-        values = {"error": error} if error is not None else {}
-        self._store.close(batch, state, outcomes, finished_at=self._store.now(), **values)
 
     def _poll(self, batch: BatchRow) -> PollResult:
         import openai
@@ -350,7 +208,7 @@ class BatchDesk:
         outcomes = outcomes_of(
             collected,
             lines,
-            self._model,
+            self._money.model,
             self._refused.of(batch.model),
             give_up=batch.cancel_requested,
         )
@@ -374,11 +232,8 @@ class BatchDesk:
     def _settle(self, batch: BatchRow, remote: Batch) -> None:
         if batch.state != "collected":
             return
-        call_id = self._open_account(batch)
-        if call_id is not None:
-            if remote.status == "failed":
-                self._accounts.fail(call_id, kind="invalid_request", billed_usd=0.0)
-            else:
-                bill = bill_of(remote, self._store.answered(batch), self._model(batch.model))
-                self._accounts.settle(call_id, cost_usd=bill.cost_usd, usage=bill.usage)
+        if remote.status == "failed":
+            self._money.close_unpaid(batch)
+        else:
+            self._money.settle(batch, remote, self._store.answered(batch))
         self._store.advance(batch, remote.status, finished_at=self._store.now())

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine
 
 from animatize_assets.prompts.expansion.batch_outcomes import MAX_SUBMISSIONS
-from animatize_assets.prompts.expansion.batch_store import Line, NewLine
+from animatize_assets.prompts.expansion.batch_rows import Line, NewLine
 from animatize_assets.prompts.expansion.batches import BatchDesk
 from animatize_assets.prompts.expansion.expander import Question
 from animatize_assets.prompts.expansion.parameters import SqlRefusedParameters

@@ -22,7 +22,7 @@ from animatize_assets.generation.budget import Budget
 from animatize_assets.generation.ledger import SqlLedger
 from animatize_assets.generation.models import Usage
 from animatize_assets.prompts.expansion.accounts import Expense, OpenExpense
-from animatize_assets.prompts.expansion.batch_store import NewLine
+from animatize_assets.prompts.expansion.batch_rows import NewLine
 from animatize_assets.prompts.expansion.batches import BatchDesk
 from animatize_assets.prompts.expansion.text_models import TextUsage
 from animatize_assets_tests.loopback.openai_batches import BatchPlan
@@ -99,7 +99,7 @@ class LedgerAccounts:
 def a_process(
     server: LoopbackServer, folder: Path, clock: Clock, fuse: Fuse
 ) -> Iterator[tuple[BatchDesk, SqlLedger]]:
-    from openai import OpenAI  # noqa: PLC0415 - as in the package: imported where it is used
+    from openai import OpenAI
 
     with database(folder) as engine:
         event.listen(engine, "commit", fuse.step)

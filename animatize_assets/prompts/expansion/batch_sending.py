@@ -1,0 +1,141 @@
+"""From waiting lines to a batch that OpenAI works on, step by step, none of them paid twice.
+
+An upload that was forgotten is made again (it is free). Creating is what is paid for: only one
+process may do it at a time, and where one died over it the batch is looked for first.
+
+Belongs here: these steps and what follows when one fails. Does not belong here: the rows
+(``batch_store``), what comes back (``batches``).
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from animatize_assets.errors import BudgetExceeded, ProviderError
+from animatize_assets.prompts.expansion.batch_files import ENDPOINT, line_bytes
+from animatize_assets.prompts.expansion.batch_money import BatchMoney
+from animatize_assets.prompts.expansion.batch_outcomes import LineOutcome
+from animatize_assets.prompts.expansion.batch_rows import BatchRow, Line
+from animatize_assets.prompts.expansion.batch_store import BatchStore
+from animatize_assets.prompts.expansion.failures import provider_error
+from animatize_assets.prompts.expansion.parameters import RefusedParameters
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+    from openai.types import Batch
+
+_log = logging.getLogger(__name__)
+
+METADATA_KEY = "animatize_batch"
+"""Under which our key travels with a batch, so that we know it again."""
+
+CLAIM = timedelta(minutes=10)
+"""After that a process that was creating a batch is taken for dead: longer than any exchange, and
+than it takes for a new batch to be listed."""
+
+
+class BatchSender:
+    """Takes batches from ``writing`` to ``submitted``."""
+
+    def __init__(
+        self, store: BatchStore, client: OpenAI, money: BatchMoney, refused: RefusedParameters
+    ) -> None:
+        self._store = store
+        self._client = client
+        self._money = money
+        self._refused = refused
+
+    def send(self, key: str) -> None:
+        """Do the steps that a batch still needs; one that fails is noted in its ``error``."""
+        import openai
+
+        try:
+            batch = self._store.batch(key)
+            if batch.state == "writing":
+                self._upload(batch)
+                batch = self._store.batch(key)
+            if batch.state in ("uploaded", "creating"):
+                self._create(batch)
+        except openai.OpenAIError as error:
+            failure = provider_error(error, "Sending a batch")
+            self._not_sent(self._store.batch(key), failure, error)
+        except BudgetExceeded as error:
+            batch = self._store.batch(key)
+            self._store.advance(batch, "uploaded")
+            self._store.note(batch, error.message)
+
+    def dissolve(self, batch: BatchRow, state: str, failure: str, error: str | None = None) -> None:
+        """End a batch that OpenAI never had. Nothing was paid."""
+        outcomes = {
+            line.custom_id: LineOutcome("failed", failure=failure)
+            for line in self._store.lines_of(batch)
+        }
+        self._money.close_unpaid(batch)
+        values = {"error": error} if error is not None else {}
+        self._store.close(batch, state, outcomes, finished_at=self._store.now(), **values)
+
+    def _upload(self, batch: BatchRow) -> None:
+        lines = self._store.lines_of(batch)
+        content = b"".join(line_bytes(line.custom_id, self._sendable(line)) for line in lines)
+        file = self._client.files.create(
+            file=(f"animatize-{batch.batch_key}.jsonl", content, "application/jsonl"),
+            purpose="batch",
+        )
+        self._store.advance(batch, "uploaded", input_file_id=file.id)
+
+    def _sendable(self, line: Line) -> dict[str, Any]:
+        refused = self._refused.of(line.model)
+        return {name: value for name, value in line.body.items() if name not in refused}
+
+    def _create(self, batch: BatchRow) -> None:
+        was_claimed = batch.state == "creating"
+        if not self._store.claim(batch, CLAIM):
+            return
+        batch = self._store.batch(batch.batch_key)
+        bodies = [self._sendable(line) for line in self._store.lines_of(batch)]
+        call_id = self._money.open(batch, bodies)
+        # A process that died here may have created it without our knowing.
+        remote = self._listed(batch) if was_claimed else None
+        if remote is None and batch.cancel_requested:
+            self.dissolve(batch, "cancelled", "batch_cancelled")
+            return
+        if remote is None:
+            remote = self._client.batches.create(
+                input_file_id=batch.input_file_id or "",
+                endpoint=ENDPOINT,
+                completion_window="24h",
+                metadata={METADATA_KEY: batch.batch_key},
+            )
+        now = self._store.now()
+        self._money.note_remote(call_id, remote.id)
+        self._store.note(batch, None)
+        self._store.advance(
+            batch, "submitted", remote_id=remote.id, submitted_at=now, checked_at=now
+        )
+
+    def _listed(self, batch: BatchRow) -> Batch | None:
+        for remote in self._client.batches.list(limit=100):
+            if (remote.metadata or {}).get(METADATA_KEY) == batch.batch_key:
+                return remote
+        return None
+
+    def _not_sent(self, batch: BatchRow, failure: ProviderError, error: Exception) -> None:
+        """Put a batch back to where it can be taken up again, or give it up."""
+        import openai
+
+        _log.warning("Batch %s was not sent: %s", batch.batch_key, failure.message)
+        if batch.state == "creating" and isinstance(error, openai.APIStatusError):
+            status = error.status_code
+            if status == 404:  # the uploaded file is gone
+                self._store.advance(batch, "writing", input_file_id=None)
+            elif failure.kind == "invalid_request":
+                self.dissolve(batch, "failed", "invalid_request", failure.message)
+                return
+            elif status < 500:
+                self._store.advance(batch, "uploaded")
+            # After a 5xx or a lost answer it may exist: it stays claimed, and is looked for.
+        elif batch.state == "creating" and failure.kind == "transient":
+            self._store.advance(batch, "uploaded")
+        self._store.note(self._store.batch(batch.batch_key), failure.message)
