@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         description="Whether content that one provider refused may be sent to another one.",
     )
     max_attempts: Annotated[int, Field(ge=1, le=10)] = Field(
-        default=5, description="Calls to one provider for one picture at most."
+        default=8, description="Calls to one provider for one picture at most."
     )
     picture_deadline_s: Annotated[float, Field(ge=1, le=86_400)] = Field(
         default=900, description="Time for one picture, retries and fallbacks included, seconds."

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from animatize_assets.defs.assets import IMAGE_RECORDS, build_image_pipeline
+from animatize_assets.defs.expansion import build_expansion_sensor
 from animatize_assets.defs.io import ImageRecordIOManager
 from animatize_assets.defs.jobs import default_jobs
 from animatize_assets.defs.resources import default_resources
@@ -33,7 +34,7 @@ def build_definitions(
     return dg.Definitions(
         assets=[build_image_pipeline(code_versions, resources["scene_models"])],
         jobs=default_jobs,
-        sensors=build_sensors(sensor_interval_s),
+        sensors=[*build_sensors(sensor_interval_s), build_expansion_sensor()],
         resources=resources,
         executor=dg.in_process_executor,
     )

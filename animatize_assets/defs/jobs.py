@@ -7,6 +7,7 @@ here: what they compute. See https://docs.dagster.io/guides/build/jobs.
 import dagster as dg
 
 from animatize_assets.defs.assets import GROUP
+from animatize_assets.defs.expansion import expand_prompts
 from animatize_assets.defs.ingest import ingest_files
 
 ANIMATE_JOB = "animate_images"
@@ -42,4 +43,4 @@ def ingest_uploads() -> None:
     ingest_files()
 
 
-default_jobs = (animate_images, rerender_images, ingest_uploads)
+default_jobs = (animate_images, rerender_images, ingest_uploads, expand_prompts)

@@ -21,7 +21,7 @@ from animatize_assets.generation.prices import PerToken
 from animatize_assets.generation.retrying import with_retries
 from animatize_assets.pipeline.generation_setup import GenerationSetup, missing
 from animatize_assets.prompts.expansion.asking import ChatClient
-from animatize_assets.prompts.expansion.batch_store import NewLine
+from animatize_assets.prompts.expansion.batch_rows import NewLine
 from animatize_assets.prompts.expansion.batches import BatchDesk, open_client
 from animatize_assets.prompts.expansion.expander import Ask, PromptExpander, Question
 from animatize_assets.prompts.expansion.parameters import SqlRefusedParameters

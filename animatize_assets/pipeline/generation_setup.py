@@ -46,7 +46,7 @@ class GenerationSetup:
     fallback: tuple[str, ...] = ()
     fallback_to_local: bool = True
     share_refused: bool = False
-    max_attempts: int = 5
+    max_attempts: int = 8
     deadline_s: float = 900
     budget_run_usd: float | None = 10
     budget_day_usd: float | None = 25

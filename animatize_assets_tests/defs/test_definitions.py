@@ -107,7 +107,11 @@ def test_a_clip_waits_for_no_prompt_and_no_picture() -> None:
 def test_jobs_and_sensors_have_their_names() -> None:
     repository = defs.get_repository_def()
     assert {"animate_images", "rerender_images", "ingest_uploads"} <= set(repository.job_names)
-    assert {sensor.name for sensor in repository.sensor_defs} == {"new_uploads", "new_images"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "new_uploads",
+        "new_images",
+        "expansion_batches",
+    }
     rerender = defs.resolve_job_def("rerender_images").asset_layer.selected_asset_keys
     assert {key.to_user_string() for key in rerender} == {"generated_picture", "animatic_clip"}
 
