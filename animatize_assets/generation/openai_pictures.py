@@ -62,6 +62,7 @@ class OpenAIPictures:
         self._model = model
         self._edit = edit and model.takes.input_image
         self._client: openai.AsyncOpenAI | None = None
+        self._opening = asyncio.Lock()
 
     def __repr__(self) -> str:
         return f"OpenAIPictures(model={self.model!r}, edit={self._edit})"
@@ -94,9 +95,10 @@ class OpenAIPictures:
             ProviderError: it was not delivered; its kind says what may follow.
 
         """
-        ends_at = asyncio.get_running_loop().time() + call.timeout_s
+        # Neither is part of the call: nothing is sent yet, and a slow start is no lost answer.
+        client = await self._opened()
         parameters = await asyncio.to_thread(self._parameters, request)
-        outcome = await self._asked(parameters, call.timeout_s, ends_at)
+        outcome = await self._asked(client, parameters, call.timeout_s)
         if isinstance(outcome, ProviderError):
             raise outcome  # here, where no exception of the SDK hangs on to it
         return await asyncio.to_thread(self._made, outcome, request)
@@ -122,17 +124,17 @@ class OpenAIPictures:
         return text_of(request.prompt, self._model.max_prompt_characters)
 
     async def _asked(
-        self, parameters: Mapping[str, Any], timeout_s: float, ends_at: float
+        self, client: openai.AsyncOpenAI, parameters: Mapping[str, Any], timeout_s: float
     ) -> _Answer | ProviderError:
         import httpx2
         import openai
 
-        images = self._opened().images.with_streaming_response
+        images = client.images.with_streaming_response
         ask = images.edit if "image" in parameters else images.generate
         limit = httpx2.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s))
         try:
             async with (
-                asyncio.timeout_at(ends_at),
+                asyncio.timeout(timeout_s),
                 ask(**parameters, timeout=limit) as response,
             ):
                 content = bytearray()
@@ -144,21 +146,12 @@ class OpenAIPictures:
         except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
             return failure_of(error, model=self.model, successor=self._model.successor)
 
-    def _opened(self) -> openai.AsyncOpenAI:
-        import httpx2
-        import openai
-
-        if self._client is None:
-            self._client = openai.AsyncOpenAI(
-                api_key=self._key,
-                base_url=self._base_url,
-                max_retries=0,  # one place asks again: the router
-                http_client=openai.DefaultAsyncHttpxClient(
-                    follow_redirects=False,  # a key must not travel to a host that nobody named
-                    limits=httpx2.Limits(max_connections=None, keepalive_expiry=KEEP_ALIVE_S),
-                ),
-            )
-        return self._client
+    async def _opened(self) -> openai.AsyncOpenAI:
+        """Return the client; the SDK takes seconds to import, which holds up no other call."""
+        async with self._opening:
+            if self._client is None:
+                self._client = await asyncio.to_thread(_client, self._key, self._base_url)
+            return self._client
 
     def _made(self, answer: _Answer, request: PictureRequest) -> MadePicture:
         said = json_of(answer.content)
@@ -184,6 +177,21 @@ class OpenAIPictures:
             remote_id=answer.request_id,
             notes=[*self._text(request)[1], *notes],
         )
+
+
+def _client(key: str, base_url: str) -> openai.AsyncOpenAI:
+    import httpx2
+    import openai
+
+    return openai.AsyncOpenAI(
+        api_key=key,
+        base_url=base_url,
+        max_retries=0,  # one place asks again: the router
+        http_client=openai.DefaultAsyncHttpxClient(
+            follow_redirects=False,  # a key must not travel to a host that nobody named
+            limits=httpx2.Limits(max_connections=None, keepalive_expiry=KEEP_ALIVE_S),
+        ),
+    )
 
 
 def _usage(said: Mapping[str, Any]) -> Usage:
