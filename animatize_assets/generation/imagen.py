@@ -141,7 +141,8 @@ class ImagenPictures:
             raise without_picture(said, self._model)
         usage, asked = usage_in(said), self._asked(request)
         ratio, resolution = self._sizes.choice((request.width, request.height))
-        notes = notes_on(self._model, None, with_source=request.with_source)
+        left_out = request.with_source and not self._sends_source(request)
+        notes = notes_on(self._model, None, source_left_out=left_out)
         return made_from(
             pictures[0].get("data"),
             model=self._model,

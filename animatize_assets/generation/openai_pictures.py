@@ -165,7 +165,8 @@ class OpenAIPictures:
         usage = _usage(said)
         asked = nearest_size(self._model, request.width, request.height)
         other = None if asked == (request.width, request.height) else asked
-        notes = notes_on(self._model, other, with_source=request.with_source)
+        left_out = request.with_source and not self._edit
+        notes = notes_on(self._model, other, source_left_out=left_out)
         pictures = list_in(said, "data")
         return made_from(
             pictures[0].get("b64_json") if pictures else None,

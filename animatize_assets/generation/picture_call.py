@@ -92,7 +92,7 @@ def text_of(prompt: MotionPrompt, at_most: int | None) -> tuple[str, list[str]]:
     return both, ["The model takes no negative prompt; it is part of the text."]
 
 
-def notes_on(model: ProviderModel, other_size: Size | None, *, with_source: bool) -> list[str]:
+def notes_on(model: ProviderModel, other_size: Size | None, *, source_left_out: bool) -> list[str]:
     """Return what a person should know of a picture: no seed, another size, no input image.
 
     ``other_size``: what the model was asked for, when it is not what was wished for.
@@ -101,8 +101,8 @@ def notes_on(model: ProviderModel, other_size: Size | None, *, with_source: bool
     if other_size is not None:
         width, height = other_size
         notes.append(f"The nearest that {model.model} makes is {width}x{height} px.")
-    if with_source and not model.takes.input_image:
-        notes.append(f"{model.model} takes no input image: the picture is made from text alone.")
+    if source_left_out:
+        notes.append("The image was not sent along: the picture is made from text alone.")
     return notes
 
 

@@ -152,7 +152,8 @@ def test_the_source_image_is_sent_as_a_file_when_the_request_has_it(
 def test_the_source_image_stays_at_home_otherwise(
     server: LoopbackServer, edit: bool, with_source: bool
 ) -> None:
-    make(server, wide(with_source=with_source), edit=edit)
+    made = make(server, wide(with_source=with_source), edit=edit)
+    assert any("text alone" in note for note in made.notes) == with_source
     assert server.calls("openai.edits") == []
     assert len(server.calls("openai.images")) == 1
 
