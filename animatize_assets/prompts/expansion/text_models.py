@@ -30,9 +30,10 @@ class TextModel:
     output_usd: float | None = None
     takes_temperature: bool = True
     takes_seed: bool = True
-    reasoning_effort: str | None = None
-    """Sent as it is; None = not sent. Models that reason by default take a temperature only
-    with "none"."""
+    reasoning_effort: str | None = "none"
+    """Sent as it is; None = not sent. Models that reason by default take a temperature only with
+    "none", and would spend the bound of tokens on thinking; one that knows no effort refuses it
+    once."""
 
 
 class TextUsage(Record):

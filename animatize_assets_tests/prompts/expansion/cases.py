@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
 from animatize_assets.database.engine import open_engine
 from animatize_assets.database.tables import metadata
@@ -28,8 +28,8 @@ from animatize_assets.prompts.models import MotionPrompt
 from animatize_assets_tests.loopback.server import LoopbackServer
 from animatize_assets_tests.prompts import scenes
 
-PRIMARY = TextModel("gpt-6.1-sol", 2.00, 0.10, 2.50, 10.00, reasoning_effort="none")
-DRAFT = TextModel("gpt-6-luna", 0.10, 0.01, 0.125, 0.50, reasoning_effort="none")
+PRIMARY = TextModel("gpt-6.1-sol", 2.00, 0.10, 2.50, 10.00)
+DRAFT = TextModel("gpt-6-luna", 0.10, 0.01, 0.125, 0.50)
 MODELS = {model.name: model for model in (PRIMARY, DRAFT)}
 TIMEOUT_S = 0.5
 
@@ -179,6 +179,8 @@ class Clock:
 @contextmanager
 def database(folder: Path) -> Iterator[Engine]:
     engine = open_engine(f"sqlite:///{folder}/animatize.db")
+    # No test takes the power away, and waiting for the disk is most of their time.
+    event.listen(engine, "connect", lambda made, _: made.execute("PRAGMA synchronous = OFF"))
     metadata.create_all(engine)  # equal to the migrations, which a test of theirs shows
     try:
         yield engine

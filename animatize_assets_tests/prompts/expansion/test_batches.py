@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ from animatize_assets.prompts.expansion.batches import BatchDesk
 from animatize_assets.prompts.expansion.expander import Question
 from animatize_assets.prompts.expansion.parameters import SqlRefusedParameters
 from animatize_assets.prompts.expansion.text_models import TextModel
+from animatize_assets.prompts.models import MotionPrompt
 from animatize_assets_tests.loopback.faults import Fault
 from animatize_assets_tests.loopback.openai_batches import BatchPlan
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
@@ -25,6 +27,7 @@ from animatize_assets_tests.prompts.expansion.cases import (
     Clock,
     database,
     desk_at,
+    expander_at,
     follows_rules,
     questions,
 )
@@ -222,7 +225,8 @@ def test_all_lines_failing_leaves_no_output_file(tmp_path: Path) -> None:
 
 
 def test_a_parameter_that_the_model_refuses_is_left_out_of_the_next_batch(place: Place) -> None:
-    model = TextModel(DRAFT.name, 0.1, 0.01, 0.125, 0.5)  # it reasons: no temperature
+    # It reasons then, and takes no temperature.
+    model = TextModel(DRAFT.name, 0.1, 0.01, 0.125, 0.5, reasoning_effort=None)
     asked = questions(3, model=model)
     place.desk.enqueue(lines_of(asked))
     place.finish()
@@ -340,3 +344,31 @@ def test_the_same_poll_twice_changes_nothing(place: Place) -> None:
     assert place.desk.poll().finished == ()
     assert len(place.server.calls()) == before
     assert "none of ours" in place.desk.poll_one("batch_unknown").notes[0]
+
+
+def test_an_answer_of_a_batch_becomes_a_prompt_as_one_of_a_call_does(place: Place) -> None:
+    good, bad = questions(2)
+    place.desk.enqueue(lines_of([good, bad]))
+    answers = {good.fingerprint: follows_rules(good.body), bad.fingerprint: "no JSON"}
+    by_seed = {good.body["seed"]: good.fingerprint, bad.body["seed"]: bad.fingerprint}
+    place.server.openai.reply = lambda body: answers[by_seed[body["seed"]]]
+    place.finish()
+    place.server.openai.reply = follows_rules
+
+    async def accepted(question: Question) -> MotionPrompt:
+        key = place.server.keys["openai"]
+        expander = expander_at(place.server.openai_url, key, place.books)
+        try:
+            answer = line_at(place.desk, question).answer
+            assert answer is not None
+            return await expander.accept(question, answer)
+        finally:
+            await expander.close()
+
+    first, second = (asyncio.run(accepted(each)) for each in (good, bad))
+    assert first.expansion is not None
+    assert second.expansion is not None
+    assert (first.compiler, first.expansion.batch, first.expansion.calls) == ("llm", True, 1)
+    assert (second.compiler, second.expansion.repaired) == ("llm", True)
+    costs = [first.expansion.cost_usd, second.expansion.cost_usd]
+    assert sum(cost or 0 for cost in costs) == pytest.approx(place.bill_usd(), rel=1e-4)

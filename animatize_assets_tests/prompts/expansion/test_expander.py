@@ -103,7 +103,7 @@ def test_the_ledger_has_room_for_what_a_call_may_cost(server: LoopbackServer) ->
 
 def test_an_unknown_price_makes_the_cost_unknown(server: LoopbackServer) -> None:
     books = Books()
-    model = TextModel(PRIMARY.name, reasoning_effort="none")
+    model = TextModel(PRIMARY.name)
     assert record_of(expanded(server, compiled(), books, primary=model)).cost_usd is None
     assert [row.cost_usd for row in books.rows.values()] == [None]
     assert [row.expense.expected_usd for row in books.rows.values()] == [None]
@@ -113,7 +113,7 @@ def test_a_refused_parameter_is_dropped_once_and_remembered_by_every_process(
     server: LoopbackServer, tmp_path: Path
 ) -> None:
     # Without an effort this model reasons, and takes no temperature then.
-    model = TextModel(PRIMARY.name, 2.0, 0.1, 2.5, 10.0)
+    model = TextModel(PRIMARY.name, 2.0, 0.1, 2.5, 10.0, reasoning_effort=None)
     books = Books()
     with database(tmp_path) as engine:
         first = expanded(
