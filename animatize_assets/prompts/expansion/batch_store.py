@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 
 from animatize_assets.database.tables import expansion_batches, expansion_lines
 from animatize_assets.prompts.expansion.answers import TextAnswer
@@ -36,6 +36,7 @@ from animatize_assets.prompts.expansion.batch_rows import (
 __all__ = ["BatchRow", "BatchStore", "Line", "NewLine"]
 
 NANO = 1_000_000_000
+_OUTCOME = ("state", "failure", "finished_at", "result", "cost_nanousd")
 _AT_ONCE = 500  # ids in one statement: below every database's limit of parameters
 
 _batches = expansion_batches.c
@@ -131,13 +132,11 @@ class BatchStore:
 
     def lines_of(self, batch: BatchRow) -> list[Line]:
         """Return the lines that are submitted in a batch, in the order of its file."""
-        query = (
-            select(expansion_lines)
-            .where(_lines.batch_id == batch.row_id, _lines.state == "submitted")
-            .order_by(_lines.id)
-        )
-        with self._engine.connect() as connection:
-            return [line_of(row) for row in connection.execute(query)]
+        return self._lines_where(batch, "submitted")
+
+    def ended_lines_of(self, batch: BatchRow) -> list[Line]:
+        """Return the lines that a batch answered, or let fail for good."""
+        return self._lines_where(batch, "done", "failed")
 
     def line(self, fingerprint: str) -> Line | None:
         """Return the line of a question; None when it was never put into a batch."""
@@ -207,15 +206,16 @@ class BatchStore:
             )
             if changed.rowcount != 1:
                 return False
-            for name, outcome in outcomes.items():
+            if outcomes:
                 connection.execute(
                     update(expansion_lines)
                     .where(
-                        _lines.custom_id == name,
+                        _lines.custom_id == bindparam("name"),
                         _lines.batch_id == batch.row_id,
                         _lines.state == "submitted",
                     )
-                    .values(**_outcome_values(outcome, now))
+                    .values({name: bindparam(f"new_{name}") for name in _OUTCOME}),
+                    [_outcome_values(name, each, now) for name, each in outcomes.items()],
                 )
         return True
 
@@ -250,6 +250,15 @@ class BatchStore:
             last = row_id
         return last
 
+    def _lines_where(self, batch: BatchRow, *states: str) -> list[Line]:
+        query = (
+            select(expansion_lines)
+            .where(_lines.batch_id == batch.row_id, _lines.state.in_(states))
+            .order_by(_lines.id)
+        )
+        with self._engine.connect() as connection:
+            return [line_of(row) for row in connection.execute(query)]
+
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
         with self._engine.connect() as connection:
@@ -265,13 +274,14 @@ def _portions(names: list[str]) -> Iterator[list[str]]:
         yield names[start : start + _AT_ONCE]
 
 
-def _outcome_values(outcome: LineOutcome, now: datetime) -> dict[str, Any]:
-    values: dict[str, Any] = {"state": outcome.state, "failure": outcome.failure}
-    if outcome.state != "waiting":
-        values["finished_at"] = now
+def _outcome_values(name: str, outcome: LineOutcome, now: datetime) -> dict[str, Any]:
     answer = outcome.answer
-    if answer is not None:
-        cost = answer.cost_usd
-        values["result"] = answer.model_dump_json()
-        values["cost_nanousd"] = None if cost is None else round(cost * NANO)
-    return values
+    cost = None if answer is None else answer.cost_usd
+    return {
+        "name": name,
+        "new_state": outcome.state,
+        "new_failure": outcome.failure,
+        "new_finished_at": None if outcome.state == "waiting" else now,
+        "new_result": None if answer is None else answer.model_dump_json(),
+        "new_cost_nanousd": None if cost is None else round(cost * NANO),
+    }

@@ -224,10 +224,7 @@ class BatchDesk:
             values["error"] = "; ".join(collected.notes)
         if not self._store.close(batch, "collected", outcomes, **values):
             return PollResult()  # another process was faster
-        settled = [name for name, outcome in outcomes.items() if outcome.state != "waiting"]
-        written = [self._store.line(name) for name in settled]
-        finished = tuple(line for line in written if line is not None)
-        return PollResult(finished, (), collected.notes)
+        return PollResult(tuple(self._store.ended_lines_of(batch)), (), collected.notes)
 
     def _settle(self, batch: BatchRow, remote: Batch) -> None:
         if batch.state != "collected":
