@@ -20,6 +20,8 @@ from animatize_assets.generation.semantic.vocabulary import (
     CAMERA,
     CAMERA_PAIRS,
     CONNECTING,
+    CONTRASTED,
+    DEGREES,
     FLOATING,
     HAVING,
     LENS_LENGTH,
@@ -58,21 +60,17 @@ class Kind(Enum):
 def kinds_of(clauses: Sequence[Clause]) -> list[Kind]:
     """Tell of each clause what it is about."""
     kinds = _with_held(clauses, [_kind(clause) for clause in clauses])
+    _part_same_heads(clauses, kinds)
     _part_contrasts(clauses, kinds)
-    determined = sum(
-        kind is Kind.THING and clause.determined
-        for clause, kind in zip(clauses, kinds, strict=True)
-    )
-    if determined < 2:
-        return kinds
-    led = [
-        kind is Kind.SCENE and (clause.words[0] in CONNECTING or len(clause.words) == 1)
-        for clause, kind in zip(clauses, kinds, strict=True)
-    ]
-    for place, clause in enumerate(clauses):
+    things = [place for place, kind in enumerate(kinds) if kind is Kind.THING]
+    lacking = [place for place in things if clauses[place].words[0] in NEGATIONS]
+    determined = [place for place in things if clauses[place].determined]
+    for place in things:
+        # 'a man, no shoes, a woman': which of the two has none?
+        has_hosts = len(things) - len(lacking) >= 2 and place in lacking
         # 'a man, red hat, a woman, blue scarf': what has no article may belong to what has one
-        is_bare = kinds[place] is Kind.THING and not clause.determined
-        if (is_bare and clause.words[0] not in NEGATIONS) or (led[place] and sum(led) >= 2):
+        is_bare = len(determined) >= 2 and place not in determined
+        if has_hosts or is_bare:
             kinds[place] = Kind.FLOATING
     return kinds
 
@@ -133,7 +131,7 @@ def _is_lens(word: str) -> bool:
 def _is_lone(words: Words) -> bool:
     if all(word in POSITIONS or word in CONNECTING for word in words):
         return True
-    if all(word in MODIFIERS or word == "and" for word in words):
+    if all(word in MODIFIERS or word in DEGREES for word in words):
         return True
     only = words[0]
     return len(words) == 1 and (only[0].isdigit() or only.endswith(MODIFIER_ENDINGS))
@@ -181,7 +179,7 @@ def _or_follows(clauses: Sequence[Clause], place: int) -> bool:
     )
 
 
-def _part_contrasts(clauses: Sequence[Clause], kinds: list[Kind]) -> None:
+def _part_same_heads(clauses: Sequence[Clause], kinds: list[Kind]) -> None:
     """'Warm light, over the hills, cold light, over the lake': two lights are two things."""
     heads = Counter(
         clause.words[-1] for clause, kind in zip(clauses, kinds, strict=True) if kind is Kind.SCENE
@@ -189,3 +187,20 @@ def _part_contrasts(clauses: Sequence[Clause], kinds: list[Kind]) -> None:
     for place, clause in enumerate(clauses):
         if kinds[place] is Kind.SCENE and heads[clause.words[-1]] > 1:
             kinds[place] = Kind.THING
+
+
+def _part_contrasts(clauses: Sequence[Clause], kinds: list[Kind]) -> None:
+    """'At dawn, a boat, at dusk, a car': each of two times may belong to one of two things."""
+    if kinds.count(Kind.THING) < 2 and kinds.count(Kind.CAMERA) < 2:
+        return
+    for family in CONTRASTED:
+        places = [
+            place
+            for place, clause in enumerate(clauses)
+            if kinds[place] is Kind.SCENE
+            and not family.isdisjoint(clause.words)
+            and (clause.words[0] in CONNECTING or len(clause.words) == 1)
+        ]
+        if len(places) >= 2:
+            for place in places:
+                kinds[place] = Kind.FLOATING

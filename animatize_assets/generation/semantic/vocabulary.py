@@ -137,27 +137,39 @@ ABBREVIATIONS = _words("mr mrs ms dr st jr sr vs approx ca prof gen col sgt mt f
 
 # -- What may move ------------------------------------------------------------------------------
 
-SCENE = _words(
-    # time of day and year
+TIMES = _words(
     "dawn daybreak sunrise morning midday noon noontime afternoon dusk sunset sundown evening night"
-    " nighttime midnight twilight daytime daylight hour spring summer autumn winter season"
-    # light
-    " light lighting lit illumination sunlight moonlight candlelight lamplight backlight backlit"
-    " backlighting sidelight sidelit glow glare shadow shadows rays beams volumetric ambient"
+    " nighttime midnight twilight daytime daylight spring summer autumn winter season"
+)
+LIGHTS = _words(
+    "light lighting lit illumination sunlight moonlight candlelight lamplight backlight backlit"
+    " backlighting sidelight sidelit glow glare shadow shadows rays beams volumetric ambient hour"
     " exposure contrast highlights"
-    # weather and air
-    " weather rain rainy drizzle fog foggy mist misty haze hazy snow snowy snowfall storm stormy"
+)
+WEATHERS = _words(
+    "weather rain rainy drizzle fog foggy mist misty haze hazy snow snowy snowfall storm stormy"
     " wind windy overcast cloudy sunny atmosphere atmospheric"
-    # lens and film
-    " lens lenses focal aperture depth field focus focused bokeh angle telephoto macro fisheye"
-    " anamorphic closeup shot frame framing grain grainy film analog photograph photo photography"
-    " photographic"
-    # style and finish
-    " style styled look mood moody cinematic documentary noir vintage retro nostalgic dreamlike"
-    " minimalist surreal abstract realistic photorealistic hyperrealistic realism detail detailed"
-    " quality resolution hd uhd 4k 8k texture textured tone toned colored colorful palette"
-    " saturated saturation desaturated muted vivid pastel monochrome aesthetic feel vibe effect"
-    " masterpiece render rendering composition symmetrical"
+)
+CONTRASTED = (TIMES, LIGHTS, WEATHERS)
+"""Two clauses with words of the same of these may each belong to another thing: 'at dawn, a boat,
+at dusk, a car'."""
+
+SCENE = (
+    TIMES
+    | LIGHTS
+    | WEATHERS
+    | _words(
+        # lens and film
+        "lens lenses focal aperture depth field focus focused bokeh angle telephoto macro fisheye"
+        " anamorphic closeup shot frame framing grain grainy film analog photograph photo"
+        " photographic"
+        # style and finish
+        " style styled look mood moody cinematic documentary noir vintage retro nostalgic dreamlike"
+        " minimalist surreal abstract realistic photorealistic hyperrealistic realism"
+        " quality resolution hd uhd 4k 8k texture textured tone toned colored colorful palette"
+        " saturated saturation desaturated muted vivid pastel monochrome aesthetic feel vibe effect"
+        " masterpiece render rendering composition symmetrical"
+    )
 )
 """Words that describe the whole picture. A clause of them and of :data:`QUALIFYING` alone belongs
 to no one thing in it, so it may stand anywhere."""
@@ -214,7 +226,7 @@ HAVING = frozenset({("with",), ("without",), ("no",), ("with", "no"), ("with", "
 POSITIONS = _words(
     "left right top bottom center middle side foreground background front back above below behind"
     " beneath upper lower near far distance edge corner north south east west up down upward"
-    " downward upwards downwards leftward rightward forward backward"
+    " downward upwards downwards leftward rightward forward backward away"
 )
 """A clause of these alone places what stands beside it: before it or after it, nobody knows."""
 
@@ -226,8 +238,10 @@ MODIFIERS = _words(
     " stone glass plastic golden happy sad angry calm asleep awake alone together smiling barefoot"
     " naked blonde bald bearded striped dotted"
 )
-MODIFIER_ENDINGS = ("ly", "ous", "ful", "less", "ish", "ive", "able", "ible", "ic")
+MODIFIER_ENDINGS = ("ed", "ly", "ous", "ful", "less", "ish", "ive", "able", "ible", "ic")
 """A clause of one such word describes what stands beside it."""
+
+DEGREES = _words("and very so too quite half slightly partly fully almost")
 
 FLOATING = _words(
     # prepositions
