@@ -17,7 +17,7 @@ from animatize_assets.errors import BudgetExceeded, ProviderError
 from animatize_assets.prompts.expansion.batch_files import ENDPOINT, line_bytes
 from animatize_assets.prompts.expansion.batch_money import BatchMoney
 from animatize_assets.prompts.expansion.batch_outcomes import LineOutcome
-from animatize_assets.prompts.expansion.batch_rows import BatchRow, Line
+from animatize_assets.prompts.expansion.batch_rows import BatchRow
 from animatize_assets.prompts.expansion.batch_store import BatchStore
 from animatize_assets.prompts.expansion.failures import provider_error
 from animatize_assets.prompts.expansion.parameters import RefusedParameters
@@ -77,25 +77,29 @@ class BatchSender:
         self._store.close(batch, state, outcomes, finished_at=self._store.now(), **values)
 
     def _upload(self, batch: BatchRow) -> None:
-        lines = self._store.lines_of(batch)
-        content = b"".join(line_bytes(line.custom_id, self._sendable(line)) for line in lines)
+        content = b"".join(line_bytes(name, body) for name, body in self._sendable(batch).items())
         file = self._client.files.create(
             file=(f"animatize-{batch.batch_key}.jsonl", content, "application/jsonl"),
             purpose="batch",
         )
         self._store.advance(batch, "uploaded", input_file_id=file.id)
 
-    def _sendable(self, line: Line) -> dict[str, Any]:
-        refused = self._refused.of(line.model)
-        return {name: value for name, value in line.body.items() if name not in refused}
+    def _sendable(self, batch: BatchRow) -> dict[str, dict[str, Any]]:
+        """Return the bodies by custom id, without what the model turned down before."""
+        refused = self._refused.of(batch.model)
+        return {
+            line.custom_id: {
+                name: value for name, value in line.body.items() if name not in refused
+            }
+            for line in self._store.lines_of(batch)
+        }
 
     def _create(self, batch: BatchRow) -> None:
         was_claimed = batch.state == "creating"
         if not self._store.claim(batch, CLAIM):
             return
         batch = self._store.batch(batch.batch_key)
-        bodies = [self._sendable(line) for line in self._store.lines_of(batch)]
-        call_id = self._money.open(batch, bodies)
+        call_id = self._money.open(batch, list(self._sendable(batch).values()))
         # A process that died here may have created it without our knowing.
         remote = self._listed(batch) if was_claimed else None
         if remote is None and batch.cancel_requested:

@@ -190,7 +190,7 @@ def request_body(
     }
     if model.reasoning_effort is not None:
         body["reasoning_effort"] = model.reasoning_effort
-    if model.takes_temperature:
+    if model.takes_temperature or model.reasoning_effort == "none":
         body["temperature"] = 0
     if model.takes_seed:
         body["seed"] = seed

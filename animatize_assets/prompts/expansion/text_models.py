@@ -29,6 +29,7 @@ class TextModel:
     cache_write_usd: float | None = None
     output_usd: float | None = None
     takes_temperature: bool = True
+    """Of itself; with the effort "none" it is sent in any case."""
     takes_seed: bool = True
     reasoning_effort: str | None = "none"
     """Sent as it is; None = not sent. Models that reason by default take a temperature only with

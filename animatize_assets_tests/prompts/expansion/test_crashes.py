@@ -6,7 +6,7 @@ The ledger is the real one, in the same database.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,14 +17,11 @@ import httpx2
 import pytest
 from sqlalchemy import event
 
-from animatize_assets.generation.accounting import PlannedCall
 from animatize_assets.generation.budget import Budget
+from animatize_assets.generation.expansion_accounts import LedgerAccounts
 from animatize_assets.generation.ledger import SqlLedger
-from animatize_assets.generation.models import Usage
-from animatize_assets.prompts.expansion.accounts import Expense, OpenExpense
 from animatize_assets.prompts.expansion.batch_rows import NewLine
 from animatize_assets.prompts.expansion.batches import BatchDesk
-from animatize_assets.prompts.expansion.text_models import TextUsage
 from animatize_assets_tests.loopback.openai_batches import BatchPlan
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
 from animatize_assets_tests.prompts.expansion.cases import (
@@ -69,30 +66,6 @@ class Transport(httpx2.HTTPTransport):
         response.read()
         self.fuse.step()
         return response
-
-
-class LedgerAccounts:
-    """The project's ledger as this room sees it."""
-
-    def __init__(self, ledger: SqlLedger) -> None:
-        self.ledger = ledger
-
-    def open_call(self, expense: Expense) -> str:
-        return self.ledger.open_call(PlannedCall(**vars(expense)))
-
-    def note_remote(self, call_id: str, remote_id: str, resume: Mapping[str, str]) -> None:
-        self.ledger.note_remote(call_id, remote_id, resume)
-
-    def settle(self, call_id: str, *, cost_usd: float | None, usage: TextUsage | None) -> None:
-        counted = None if usage is None else Usage(**usage.model_dump())
-        self.ledger.settle(call_id, cost_usd=cost_usd, usage=counted)
-
-    def fail(self, call_id: str, *, kind: str, billed_usd: float | None) -> None:
-        self.ledger.fail(call_id, kind=kind, billed_usd=billed_usd)
-
-    def open_rows(self, *, purpose: str) -> Sequence[OpenExpense]:
-        rows = self.ledger.open_rows(purpose=purpose)
-        return [OpenExpense(row.call_id, row.fingerprint) for row in rows]
 
 
 @contextmanager

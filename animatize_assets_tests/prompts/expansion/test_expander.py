@@ -134,6 +134,17 @@ def test_a_refused_parameter_is_dropped_once_and_remembered_by_every_process(
     assert books.states() == ["failed", "settled", "settled", "settled"]
 
 
+@pytest.mark.parametrize(("takes", "effort", "sent"), [
+    (True, None, True), (False, None, False), (False, "none", True), (False, "low", False),
+])  # fmt: skip
+def test_a_temperature_is_sent_where_the_model_takes_it(
+    takes: bool, effort: str | None, sent: bool
+) -> None:
+    model = TextModel("m", takes_temperature=takes, reasoning_effort=effort)
+    (question,) = questions(1, model=model)
+    assert ("temperature" in question.body) == sent
+
+
 def test_every_parameter_may_be_refused_one_after_the_other(server: LoopbackServer) -> None:
     def refusing(name: str) -> Fault:
         error = {"message": "no", "type": "invalid_request_error", "param": name, "code": "x"}
