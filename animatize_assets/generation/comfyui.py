@@ -103,7 +103,7 @@ class ComfyUIPictures:
             prompt_id, asked = self._new_id(), self._remembered(request)
             call.note_remote(prompt_id, asked.noted(prompt_id=prompt_id))
         else:
-            prompt_id, asked = call.resume["prompt_id"], Remembered.of(call.resume)
+            asked, prompt_id = Remembered.of(call.resume), call.resume["prompt_id"]
         async with self._listening(prompt_id) as woken:
             try:
                 # After a restart of the server nobody knows the id: it is submitted under it again.
@@ -131,7 +131,7 @@ class ComfyUIPictures:
             ProviderError: it failed for good, or (``ambiguous``) the server could not be asked.
 
         """
-        prompt_id, asked = resume["prompt_id"], Remembered.of(resume)
+        asked, prompt_id = Remembered.of(resume), resume["prompt_id"]
         patience = Patience(FETCH_S, clock=self._clock, sleep=self._sleep)
         async with self._listening(prompt_id) as woken:
             try:

@@ -155,7 +155,9 @@ class ComfyUIServer:
                         remote_id=prompt_id,
                     )
             except Unanswered as error:
-                if patience.unheard() or patience.is_over:
+                # One question that our own time limit cut short is no silence of the server.
+                was_silent = patience.is_silent
+                if patience.unheard() or (patience.is_over and was_silent):
                     raise _silent(error.reason, prompt_id) from error
             if patience.is_over:
                 raise StillWorking

@@ -56,6 +56,11 @@ class Patience:
         """The limit of one question, seconds."""
         return min(STEP_S, self.left_s)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether the last question got no usable answer."""
+        return self._silent_since is not None
+
     def heard(self) -> None:
         """Note a usable answer."""
         self._silent_since = None

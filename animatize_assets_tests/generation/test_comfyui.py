@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import pytest
@@ -16,6 +18,7 @@ from animatize_assets.generation.comfyui_workflow import Workflow
 from animatize_assets.generation.models import Call, MadePicture, PictureRequest
 from animatize_assets.generation.polling import Patience
 from animatize_assets.generation.remembered import Remembered
+from animatize_assets.generation.source_image import encoded_source
 from animatize_assets.generation.verification import verify_picture
 from animatize_assets_tests.generation.quick_time import QuickTime
 from animatize_assets_tests.generation.requests import picture_request
@@ -23,6 +26,7 @@ from animatize_assets_tests.generation.workflows import sampling, scaling
 from animatize_assets_tests.loopback.faults import Fault
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
 from animatize_assets_tests.loopback.world import Delay
+from animatize_assets_tests.rendering.scenes import textured
 
 T = TypeVar("T")
 REAL_TIME: dict[str, Any] = {"clock": time.monotonic, "sleep": asyncio.sleep}
@@ -327,7 +331,7 @@ def test_a_workflow_that_is_accepted_in_part_is_refused_and_called_off(
 def test_out_of_time_only_our_own_prompt_is_taken_back(slow: LoopbackServer) -> None:
     other = str(uuid.uuid4())
     submit(slow, other)
-    error = failure(slow, call=Call(timeout_s=0.3), **REAL_TIME)
+    error = failure(slow, call=Call(timeout_s=1.0), **REAL_TIME)
     assert (error.kind, error.billed_usd) == ("transient", 0.0)
     eventually_idle(slow)
     assert [charge.remote_id for charge in slow.bill] == [other]
@@ -403,3 +407,66 @@ def test_twenty_at_once_all_arrive(server: LoopbackServer) -> None:
 
     made = talk(server, many, sampling(), **REAL_TIME)
     assert len({picture.content for picture in made}) == 20
+
+
+@contextmanager
+def old_server() -> Iterator[tuple[str, list[str]]]:
+    """A server of before the prompt id could be chosen: it gives ids of its own."""
+    from aiohttp import web
+
+    picture = encoded_source(textured(320, 180), width=320, height=180, form="PNG")
+    asked: list[str] = []
+
+    async def answer(request: Any) -> Any:
+        asked.append(f"{request.method} {request.path}")
+        if request.path == "/upload/image":
+            return web.json_response({"name": "x.png", "subfolder": "in", "type": "input"})
+        if asked[-1] == "POST /prompt":
+            return web.json_response({"prompt_id": "their-own-id", "number": 1, "node_errors": {}})
+        if request.path == "/history/their-own-id":
+            file = {"filename": "a.png", "subfolder": "", "type": "output"}
+            done = {"outputs": {"3": {"images": [file]}}, "status": {"status_str": "success"}}
+            return web.json_response({"their-own-id": done})
+        if request.path == "/view":
+            return web.Response(body=picture, content_type="image/png")
+        return web.Response(status=404)
+
+    loop = asyncio.new_event_loop()
+    app = web.Application()
+    app.router.add_route("*", "/{any:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.05)
+
+    async def start() -> str:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        return f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    try:
+        yield asyncio.run_coroutine_threadsafe(start(), loop).result(20), asked
+    finally:
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(20)
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def test_a_server_that_gives_ids_of_its_own_is_understood() -> None:
+    notes, quick = Notes(), QuickTime()
+
+    async def run(address: str) -> MadePicture:
+        provider = ComfyUIPictures(
+            address, Workflow.load(scaling()), clock=quick.clock, sleep=quick.sleep
+        )
+        try:
+            call = Call(timeout_s=60.0, note_remote=notes)
+            return await provider.make(picture_request(), call)
+        finally:
+            await provider.close()
+
+    with old_server() as (address, _):
+        made = asyncio.run(run(address))
+    assert made.remote_id == "their-own-id"
+    assert [name for name, _ in notes.noted][1:] == ["their-own-id"]
+    assert notes.noted[1][1]["prompt_id"] == "their-own-id"

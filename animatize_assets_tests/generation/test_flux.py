@@ -371,6 +371,18 @@ def test_polling_grows_slower_and_obeys_the_server(slow: LoopbackServer) -> None
     assert max(later) <= 2.0
 
 
+@pytest.mark.parametrize("route", ["flux.submit", "flux.poll"])
+def test_the_key_does_not_follow_a_redirect(server: LoopbackServer, route: str) -> None:
+    away = {"Location": f"{server.world.urls['openai']}/v1/models"}
+    server.script(route, Fault("status", status=302, headers=away))
+    if route == "flux.submit":
+        assert failure(server).kind == "transient"
+    else:
+        assert make(server).width == 640
+    assert server.leaks == []
+    assert server.calls("openai.models") == []
+
+
 ELSEWHERE = "https://api.bfl.ai.attacker.example/v1/get_result?id=1"
 
 
