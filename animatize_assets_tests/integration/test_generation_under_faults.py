@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import traceback
 from collections import Counter
@@ -32,7 +33,7 @@ from animatize_assets_tests.loopback.world import KEYS
 
 LIMIT = 24
 ISSUE_RATES = Rates(rate_limited=0.20, server_error=0.05, hang_before=0.01, hang_after=0.01)
-CALL_TIMEOUT_S = 2.0
+CALL_TIMEOUT_S = 3.0
 
 
 def deliver_all(
@@ -40,8 +41,9 @@ def deliver_all(
     folder: Path,
     *,
     count: int,
+    first: int = 0,
     order: tuple[str, ...],
-    **policy: Any,
+    call_timeout_s: float = CALL_TIMEOUT_S,
 ) -> tuple[list[Delivery | BaseException], Router]:
     """Ask for ``count`` pictures at once; the router keeps its limits."""
 
@@ -55,12 +57,12 @@ def deliver_all(
         ledger = SqlLedger(migrated(folder / "ledger.db", durable=False), Budget())
         router = Router(
             configured,
-            replace(FAST, call_timeout_s=CALL_TIMEOUT_S, **policy),
+            replace(FAST, call_timeout_s=call_timeout_s),
             ledger,
             random=random.Random(1).random,
         )
         try:
-            work = (router.deliver(request_of(number), order) for number in range(count))
+            work = (router.deliver(request_of(first + number), order) for number in range(count))
             return await asyncio.gather(*work, return_exceptions=True), router
         finally:
             await router.close()
@@ -78,13 +80,17 @@ def delivered(results: list[Delivery | BaseException]) -> list[Delivery]:
     return [result for result in results if isinstance(result, Delivery)]
 
 
-def calls_of(results: list[Delivery]) -> list[int]:
-    return [len(result.attempts) for result in results]
-
-
 def billable_calls(server: LoopbackServer) -> int:
     routes = ("openai.images", "openai.edits", "flux.submit", "gemini.generate")
     return sum(len(server.calls(route)) for route in routes)
+
+
+def most_calls(count: int) -> float:
+    """The issue's 1.45 each; of few pictures, as much as chance explains.
+
+    Theory: 1 / 0.73 = 1.37 calls each, with a standard deviation of sqrt(0.27) / 0.73 = 0.71.
+    """
+    return max(1.45 * count, 1.37 * count + 2.5 * 0.71 * math.sqrt(count))
 
 
 @pytest.mark.parametrize("provider", ["openai", "imagen", "flux"])
@@ -97,7 +103,7 @@ def test_random_faults_cost_few_calls_and_hardly_any_picture(
         made = delivered(results)
         calls = billable_calls(server)
     assert len(made) >= 0.995 * count, Counter(type(each).__name__ for each in results)
-    assert calls <= 1.45 * count
+    assert calls <= most_calls(count)
     assert all(each.made.provider == provider for each in made)
     assert breaker(router, provider) == "closed"
 
@@ -155,12 +161,17 @@ def test_whatever_fails_a_picture_comes_the_way_is_told_and_no_key_is(
     caplog.set_level(logging.DEBUG)
     told: list[str] = []
     with loopback_server(seed=8) as server:
-        for fault in EVERY_FAULT:
-            folder = tmp_path / fault
-            folder.mkdir()
+        for number, fault in enumerate(EVERY_FAULT):
             # as often as it is asked, so that the way must end elsewhere
             server.script(WORK_ROUTES[provider], *[fault] * FAST.max_attempts)
-            results, router = deliver_all(server, folder, count=1, order=(provider, "local"))
+            results, router = deliver_all(
+                server,
+                tmp_path,
+                count=1,
+                first=number,
+                order=(provider, "local"),
+                call_timeout_s=0.5,
+            )
             told += [repr(router.states()), repr(provider_of(provider, server))]
             for result in results:
                 told.append(

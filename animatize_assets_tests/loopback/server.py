@@ -18,7 +18,7 @@ from aiohttp import web
 
 from animatize_assets_tests.loopback import control
 from animatize_assets_tests.loopback.billing import Charge
-from animatize_assets_tests.loopback.comfyui_routes import ComfyUI
+from animatize_assets_tests.loopback.comfyui_routes import MAX_UPLOAD_BYTES, ComfyUI
 from animatize_assets_tests.loopback.faults import Fault, Rates
 from animatize_assets_tests.loopback.flux_routes import Flux
 from animatize_assets_tests.loopback.gemini_routes import Gemini
@@ -154,7 +154,11 @@ class LoopbackServer:
         return self.world.traffic.busy_share(provider, limit)
 
     async def _start(self) -> None:
-        apps = {name: web.Application(client_max_size=MAX_BODY_BYTES) for name in HOSTS}
+        limits = {"comfyui": MAX_UPLOAD_BYTES}
+        apps = {
+            name: web.Application(client_max_size=limits.get(name, MAX_BODY_BYTES))
+            for name in HOSTS
+        }
         self.openai.mount(apps["openai"])
         self.batches.mount(apps["openai"])
         self.flux.mount(apps["flux"], apps["flux_poll"], apps["flux_delivery"])
