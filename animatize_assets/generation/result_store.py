@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +22,13 @@ from upath import UPath
 
 from animatize_assets.errors import StorageFailed
 from animatize_assets.generation.result_index import About, ResultIndex, StoredResult
-from animatize_assets.images.durable import LEFTOVER_SUFFIX, write_whole
+from animatize_assets.generation.result_leftovers import (
+    damaged_files,
+    remove_damaged,
+    remove_orphans,
+    set_aside,
+)
+from animatize_assets.images.durable import write_whole
 
 DEFAULT_MAX_BYTES = 10_000_000_000
 DEFAULT_TTL = timedelta(days=7)
@@ -32,10 +37,9 @@ USE_NOTED_AFTER = timedelta(minutes=1)
 """A result that is taken again within this time is not noted again: reading stays free of writes,
 and what was used last is still known to the minute."""
 
-MOST_DAMAGED = 20
-"""How many damaged files are kept to be looked at; the oldest go first."""
-
-_ORPHAN_AFTER_S = 3600.0
+OTHERS_AT_ONCE = 16
+"""As many processes may fill the store as fast as this one before its limit is passed: the sizes
+are added up (milliseconds per 10,000 results) only when they could have."""
 
 Pinned = Callable[[Collection[str]], Collection[str]]
 """Given SHA-256s of contents, returns those that something materialized points to."""
@@ -87,8 +91,9 @@ class ResultStore:
     """The results of one data folder, bounded in age and bytes.
 
     ``max_bytes`` holds after every ``put`` and ``evict``, unless what is pinned is larger by
-    itself. ``ttl`` counts from a result's last use. Safe to use from several threads and
-    processes at once. The database must be at the newest revision.
+    itself or more than :data:`OTHERS_AT_ONCE` processes write at once. ``ttl`` counts from a
+    result's last use. Safe to use from several threads and processes at once. The database must
+    be at the newest revision.
     """
 
     def __init__(
@@ -110,6 +115,7 @@ class ResultStore:
         self._clock = clock
         self._use_noted_after = use_noted_after
         self._lock = threading.Lock()
+        self._room = 0
         self._hits = 0
         self._misses = 0
 
@@ -137,7 +143,7 @@ class ResultStore:
         )
         if not path.exists():  # evicted with its last older row, between the two steps
             write_whole(path, content)
-        if self.index.totals().bytes > self.max_bytes:
+        if self._may_be_too_much(len(content)):
             self.evict()
         return True
 
@@ -176,8 +182,8 @@ class ResultStore:
         """Do :meth:`evict`, and remove what crashes and damage left behind."""
         evicted = self.evict()
         without_file = self._drop_rows_without_file()
-        orphans = self._remove_orphans()
-        damaged = self._remove_damaged(keep=0)
+        orphans = remove_orphans(self._root, self.index.all_content())
+        damaged = remove_damaged(self._root, keep=0)
         return Dropped(
             expired=evicted.expired,
             over_limit=evicted.over_limit,
@@ -199,9 +205,19 @@ class ResultStore:
             hits=hits,
             misses=misses,
             uses=totals.uses,
-            damaged=len(self._damaged()),
+            damaged=len(damaged_files(self._root)),
             oldest_stored_at=totals.oldest_stored_at,
         )
+
+    def _may_be_too_much(self, added: int) -> bool:
+        """Add up all sizes, but only when others could have filled the room there was last time."""
+        with self._lock:
+            self._room -= OTHERS_AT_ONCE * added
+            if self._room > 0:
+                return False
+            total = self.index.totals().bytes
+            self._room = self.max_bytes - total
+            return total > self.max_bytes
 
     def _whole(self, result: StoredResult) -> bytes | None:
         """Read a content and check it; what is not as it was stored is forgotten."""
@@ -215,10 +231,8 @@ class ResultStore:
             raise StorageFailed(f"A stored result could not be read: {error}.") from error
         if hashlib.sha256(content).hexdigest() == result.sha256:
             return content
-        write_whole(self._root / "damaged" / f"{result.sha256}-{time.time_ns()}", content)
-        path.unlink(missing_ok=True)
+        set_aside(self._root, path, content)
         self.index.remove_content(result.sha256)
-        self._remove_damaged(keep=MOST_DAMAGED)
         return None
 
     def _drop(
@@ -261,41 +275,3 @@ class ResultStore:
             self.index.remove(lost)
             dropped += len(lost)
         return dropped
-
-    def _remove_orphans(self) -> int:
-        """Remove files that no row names. A file younger than an hour may be getting its row."""
-        long_ago = time.time() - _ORPHAN_AFTER_S
-        named = self.index.all_content()
-        removed = 0
-        for path in self._files():
-            unfinished = path.name.endswith(LEFTOVER_SUFFIX)
-            if not unfinished and path.name in named:
-                continue
-            try:
-                if path.stat().st_mtime <= long_ago:
-                    path.unlink()
-                    removed += 1
-            except FileNotFoundError:  # another process was faster
-                continue
-        return removed
-
-    def _files(self) -> Iterator[UPath]:
-        if not self._root.exists():
-            return
-        for folder in self._root.iterdir():
-            if folder.is_dir() and folder.name != "damaged":
-                yield from folder.iterdir()
-
-    def _damaged(self) -> list[UPath]:
-        folder = self._root / "damaged"
-        if not folder.exists():
-            return []
-        files = [each for each in folder.iterdir() if not each.name.endswith(LEFTOVER_SUFFIX)]
-        return sorted(files, key=lambda each: each.name.rpartition("-")[2])
-
-    def _remove_damaged(self, *, keep: int) -> int:
-        files = self._damaged()
-        gone = files[: max(0, len(files) - keep)]
-        for each in gone:
-            each.unlink(missing_ok=True)
-        return len(gone)

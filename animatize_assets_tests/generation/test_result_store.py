@@ -31,7 +31,8 @@ from animatize_assets.database.engine import open_engine
 from animatize_assets.database.migration import upgrade
 from animatize_assets.errors import StorageFailed
 from animatize_assets.generation.result_index import About
-from animatize_assets.generation.result_store import MOST_DAMAGED, ResultStore
+from animatize_assets.generation.result_leftovers import MOST_DAMAGED
+from animatize_assets.generation.result_store import ResultStore
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 TTL = timedelta(days=7)
@@ -129,6 +130,16 @@ def test_a_result_larger_than_the_limit_is_not_kept(
     assert not store.put("large", bytes(11), about())
     assert store.get("large") is None
     assert store.get("small") is not None
+
+
+def test_the_limit_holds_when_two_fill_it(tmp_path: Path, engine: Engine, clock: Clock) -> None:
+    stores = [open_store(tmp_path, engine, clock, max_bytes=1000) for _ in range(2)]
+    for number in range(60):
+        clock.pass_by(seconds=1)
+        content = f"{number:03}".encode() * 20
+        assert stores[number % 2].put(f"k{number}", content, about())
+        assert stores[0].usage().bytes <= 1000
+    assert stores[0].get("k59") is not None
 
 
 def test_what_is_pinned_is_never_deleted(tmp_path: Path, engine: Engine, clock: Clock) -> None:
