@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from animatize_assets.prompts.expansion.batch_files import ReadFile, read_answers
 from animatize_assets.prompts.expansion.batch_outcomes import LineOutcome, outcome_of
 from animatize_assets.prompts.expansion.batch_rows import Line
+from animatize_assets.prompts.expansion.failures import malformed, whole
 from animatize_assets.prompts.expansion.text_models import TextModel
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def collect(client: OpenAI, remote: Batch, lines: Sequence[Line]) -> Collected:
 
     Raises:
         openai.OpenAIError: a file could not be fetched now.
+        ProviderError: what came is not the file.
 
     """
     import openai
@@ -49,7 +51,7 @@ def collect(client: OpenAI, remote: Batch, lines: Sequence[Line]) -> Collected:
         if name is None:
             continue
         try:
-            contents.append(client.files.content(name).content)
+            contents.append(_fetched(client, name))
         except openai.NotFoundError:
             notes.append(f"file {name} is there no more")
     found = read_answers(contents)
@@ -66,6 +68,18 @@ def collect(client: OpenAI, remote: Batch, lines: Sequence[Line]) -> Collected:
         notes.append(f"{where} was turned down ({problem.code})")
     unanswered = "missing" if remote.status == "completed" else f"batch_{remote.status}"
     return Collected(found, unanswered, frozenset(turned_down), (*found.notes, *notes))
+
+
+def _fetched(client: OpenAI, name: str) -> bytes:
+    """Return a whole file. A part of it, or a proxy's page, would have lines paid for again."""
+    from openai.types import FileObject
+
+    what = "Fetching the answers of a batch"
+    size = whole(client.files.retrieve(name), FileObject, what).bytes
+    content = client.files.content(name).content
+    if len(content) != size:
+        raise malformed(what)
+    return content
 
 
 def outcomes_of(

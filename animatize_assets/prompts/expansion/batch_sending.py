@@ -9,6 +9,7 @@ Belongs here: these steps and what follows when one fails. Does not belong here:
 
 from __future__ import annotations
 
+import json
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -19,15 +20,15 @@ from animatize_assets.prompts.expansion.batch_money import BatchMoney
 from animatize_assets.prompts.expansion.batch_outcomes import LineOutcome
 from animatize_assets.prompts.expansion.batch_rows import BatchRow
 from animatize_assets.prompts.expansion.batch_store import BatchStore
-from animatize_assets.prompts.expansion.failures import provider_error
+from animatize_assets.prompts.expansion.failures import exchanging, malformed, whole
 from animatize_assets.prompts.expansion.parameters import RefusedParameters
 
 if TYPE_CHECKING:
     from openai import OpenAI
-    from openai.types import Batch
 
 _log = logging.getLogger(__name__)
 
+_WHAT = "Sending a batch"
 METADATA_KEY = "animatize_batch"
 """Under which our key travels with a batch, so that we know it again."""
 
@@ -49,18 +50,16 @@ class BatchSender:
 
     def send(self, key: str) -> None:
         """Do the steps that a batch still needs; one that fails is noted in its ``error``."""
-        import openai
-
         try:
-            batch = self._store.batch(key)
-            if batch.state == "writing":
-                self._upload(batch)
+            with exchanging(_WHAT):
                 batch = self._store.batch(key)
-            if batch.state in ("uploaded", "creating"):
-                self._create(batch)
-        except openai.OpenAIError as error:
-            failure = provider_error(error, "Sending a batch")
-            self._not_sent(self._store.batch(key), failure, error)
+                if batch.state == "writing":
+                    self._upload(batch)
+                    batch = self._store.batch(key)
+                if batch.state in ("uploaded", "creating"):
+                    self._create(batch)
+        except ProviderError as failure:
+            self._not_sent(self._store.batch(key), failure)
         except BudgetExceeded as error:
             batch = self._store.batch(key)
             self._store.advance(batch, "uploaded")
@@ -78,11 +77,14 @@ class BatchSender:
 
     def _upload(self, batch: BatchRow) -> None:
         content = b"".join(line_bytes(name, body) for name, body in self._sendable(batch).items())
+        from openai.types import FileObject
+
         file = self._client.files.create(
             file=(f"animatize-{batch.batch_key}.jsonl", content, "application/jsonl"),
             purpose="batch",
         )
-        self._store.advance(batch, "uploaded", input_file_id=file.id)
+        file_id = whole(file, FileObject, _WHAT).id
+        self._store.advance(batch, "uploaded", input_file_id=file_id)
 
     def _sendable(self, batch: BatchRow) -> dict[str, dict[str, Any]]:
         """Return the bodies by custom id, without what the model turned down before."""
@@ -95,40 +97,60 @@ class BatchSender:
         }
 
     def _create(self, batch: BatchRow) -> None:
+        from openai.types import Batch
+
         was_claimed = batch.state == "creating"
         if not self._store.claim(batch, CLAIM):
             return
         batch = self._store.batch(batch.batch_key)
         call_id = self._money.open(batch, list(self._sendable(batch).values()))
         # A process that died here may have created it without our knowing.
-        remote = self._listed(batch) if was_claimed else None
-        if remote is None and batch.cancel_requested:
+        remote_id = self._listed(batch) if was_claimed else None
+        if remote_id is None and batch.cancel_requested:
             self.dissolve(batch, "cancelled", "batch_cancelled")
             return
-        if remote is None:
-            remote = self._client.batches.create(
+        if remote_id is None:
+            made = self._client.batches.create(
                 input_file_id=batch.input_file_id or "",
                 endpoint=ENDPOINT,
                 completion_window="24h",
                 metadata={METADATA_KEY: batch.batch_key},
             )
+            remote_id = whole(made, Batch, _WHAT).id
         now = self._store.now()
-        self._money.note_remote(call_id, remote.id)
+        self._money.note_remote(call_id, remote_id)
         self._store.note(batch, None)
         self._store.advance(
-            batch, "submitted", remote_id=remote.id, submitted_at=now, checked_at=now
+            batch, "submitted", remote_id=remote_id, submitted_at=now, checked_at=now
         )
 
-    def _listed(self, batch: BatchRow) -> Batch | None:
-        for remote in self._client.batches.list(limit=100):
-            if (remote.metadata or {}).get(METADATA_KEY) == batch.batch_key:
-                return remote
-        return None
+    def _listed(self, batch: BatchRow) -> str | None:
+        """Return what OpenAI calls the batch; None when it has none with our key.
 
-    def _not_sent(self, batch: BatchRow, failure: ProviderError, error: Exception) -> None:
+        The raw pages are read: an answer that is no list says nothing of what there is, and
+        creating the batch then could be paying twice.
+        """
+        import openai
+
+        after: str | openai.Omit = openai.omit
+        while True:
+            raw = self._client.batches.with_raw_response.list(limit=100, after=after)
+            page = json.loads(raw.content)
+            items = page.get("data") if isinstance(page, dict) else None
+            if not isinstance(items, list):
+                raise malformed(_WHAT)
+            for item in items:
+                if (item.get("metadata") or {}).get(METADATA_KEY) == batch.batch_key:
+                    return str(item["id"])
+            if not page.get("has_more") or not items:
+                return None
+            after = str(items[-1]["id"])
+
+    def _not_sent(self, batch: BatchRow, failure: ProviderError) -> None:
         """Put a batch back to where it can be taken up again, or give it up."""
         import openai
 
+        error = failure.__cause__
         _log.warning("Batch %s was not sent: %s", batch.batch_key, failure.message)
         if batch.state == "creating" and isinstance(error, openai.APIStatusError):
             status = error.status_code

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
+from animatize_assets.errors import ProviderError
 from animatize_assets.prompts.expansion.accounts import Accounts
 from animatize_assets.prompts.expansion.batch_collecting import ENDED, collect, outcomes_of
 from animatize_assets.prompts.expansion.batch_files import MAX_BYTES, MAX_LINES
@@ -30,7 +31,7 @@ from animatize_assets.prompts.expansion.batch_rows import (
 )
 from animatize_assets.prompts.expansion.batch_sending import BatchSender
 from animatize_assets.prompts.expansion.batch_store import BatchStore
-from animatize_assets.prompts.expansion.failures import provider_error
+from animatize_assets.prompts.expansion.failures import exchanging, whole
 from animatize_assets.prompts.expansion.parameters import RefusedParameters, SqlRefusedParameters
 from animatize_assets.prompts.expansion.text_models import TextModel
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_ASKING = "Asking after a batch"
 OPEN = ("writing", "uploaded", "creating", "submitted", "collected")
 """States of a batch that has not ended."""
 
@@ -161,8 +163,6 @@ class BatchDesk:
             ProviderError: OpenAI could not be told now; the next poll tells it.
 
         """
-        import openai
-
         batch = self._store.batch(batch_key)
         if batch.state not in OPEN:
             return batch
@@ -170,10 +170,8 @@ class BatchDesk:
         if batch.state in ("writing", "uploaded"):
             self._sender.dissolve(batch, "cancelled", "batch_cancelled")
         elif batch.state == "submitted":
-            try:
+            with exchanging("Cancelling a batch"):
                 self._cancel(batch)
-            except openai.OpenAIError as error:
-                raise provider_error(error, "Cancelling a batch") from error
         return self._store.batch(batch_key)
 
     def _cancel(self, batch: BatchRow) -> None:
@@ -185,20 +183,20 @@ class BatchDesk:
             _log.info("Batch %s has ended before it could be cancelled.", batch.batch_key)
 
     def _poll(self, batch: BatchRow) -> PollResult:
-        import openai
+        from openai.types import Batch
 
         try:
-            remote = self._client.batches.retrieve(batch.remote_id or "")
-            if remote.status not in ENDED:
-                if batch.cancel_requested and remote.status != "cancelling":
-                    self._cancel(batch)
-                self._store.note(batch, None)
-                return PollResult(open_batches=(batch.batch_key,))
-            found = self._collect(batch, remote) if batch.state == "submitted" else PollResult()
-        except openai.OpenAIError as error:
-            failure = provider_error(error, "Asking after a batch")
-            self._store.note(batch, failure.message)
-            return PollResult(open_batches=(batch.batch_key,), notes=(failure.message,))
+            with exchanging(_ASKING):
+                remote = whole(self._client.batches.retrieve(batch.remote_id or ""), Batch, _ASKING)
+                if remote.status not in ENDED:
+                    if batch.cancel_requested and remote.status != "cancelling":
+                        self._cancel(batch)
+                    self._store.note(batch, None)
+                    return PollResult(open_batches=(batch.batch_key,))
+                found = self._collect(batch, remote) if batch.state == "submitted" else PollResult()
+        except ProviderError as error:
+            self._store.note(batch, error.message)
+            return PollResult(open_batches=(batch.batch_key,), notes=(error.message,))
         self._settle(self._store.batch(batch.batch_key), remote)
         return found
 

@@ -6,15 +6,19 @@ from a kind (``generation.failures``).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from animatize_assets.errors import ProviderError
 
 if TYPE_CHECKING:
     from openai import OpenAIError
+
+T = TypeVar("T")
 
 QUOTA_CODES = frozenset({
     "insufficient_quota", "credit_balance_exhausted", "organization_spend_limit_exceeded",
@@ -104,6 +108,45 @@ def provider_error(error: OpenAIError, what: str) -> ProviderError:
         f"{what} failed in the client ({type(error).__name__}); see that the key and the address "
         "are set.",
         kind="not_configured",
+    )
+
+
+@contextmanager
+def exchanging(what: str) -> Iterator[None]:
+    """Turn the SDK's errors into the project's; ``what``: what is asked for, as their subject.
+
+    Raises:
+        ProviderError: its ``__cause__`` is the SDK's error.
+
+    """
+    import openai
+
+    try:
+        yield
+    except openai.OpenAIError as error:
+        raise provider_error(error, what) from error
+    except json.JSONDecodeError as error:  # of a malformed 200 the SDK lets this one out
+        raise malformed(what) from error
+
+
+def whole(answer: T, form: type[T], what: str) -> T:
+    """Return ``answer`` if it is what the SDK says it is: of a malformed 200 it makes anything.
+
+    Raises:
+        ProviderError: ``bad_output``.
+
+    """
+    if not isinstance(answer, form) or getattr(answer, "id", None) is None:
+        raise malformed(what)
+    return answer
+
+
+def malformed(what: str) -> ProviderError:
+    """Build the error of an answer that cannot be read."""
+    return ProviderError(
+        f"{what} was answered with something else; see that the address speaks OpenAI's protocol.",
+        kind="bad_output",
+        billed_usd=None,
     )
 
 

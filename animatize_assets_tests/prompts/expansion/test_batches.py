@@ -265,14 +265,21 @@ def test_a_batch_that_was_not_sent_is_cancelled_here(tmp_path: Path) -> None:
         assert place.server.calls("openai.batches") == []
 
 
-FAULTS = ["server_error", "rate_limited", "quota", "drop_before", "drop_after", "truncated"]
-ROUTES = [
-    "openai.files", "openai.batches", "openai.batches.get", "openai.files.content",
-]  # fmt: skip
+FAULTS = {
+    "openai.files": ("server_error", "drop_after", "html", "empty_json"),
+    "openai.batches": (
+        "server_error", "rate_limited", "quota", "drop_before", "drop_after", "html", "empty_json",
+        "null", "not_json",
+    ),
+    "openai.batches.get": ("server_error", "drop_after", "html", "empty_json", "null", "not_json"),
+    "openai.files.get": ("rate_limited", "html", "empty_json"),
+    "openai.files.content": ("server_error", "drop_before", "html", "empty_json", "not_json"),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("route", ROUTES)
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("route", "fault"), [(route, fault) for route, faults in FAULTS.items() for fault in faults]
+)
 def test_any_exchange_may_fail(place: Place, route: str, fault: str) -> None:
     place.desk.enqueue(lines_of(questions(3)))
     place.server.script(route, fault)
@@ -281,6 +288,36 @@ def test_any_exchange_may_fail(place: Place, route: str, fault: str) -> None:
     assert len(place.server.bill) == 3
     assert len(place.server.batches.batches) == 1
     assert place.books.states() == ["settled"]
+    # A batch whose answer was lost is found in the list, everything else is done again.
+    found = (route, fault) == ("openai.batches", "drop_after")
+    assert len(place.server.calls("openai.batches.list" if found else route)) >= (1 if found else 2)
+
+
+@pytest.mark.parametrize("fault", ["html", "empty_json", "null", "not_json", "server_error"])
+def test_a_list_that_cannot_be_read_does_not_mean_that_there_is_no_batch(
+    place: Place, fault: str
+) -> None:
+    place.desk.enqueue(lines_of(questions(3)))
+    place.server.script("openai.batches", "drop_after")  # made, and its answer lost
+    place.server.script("openai.batches.list", fault, fault)
+    place.finish()
+    assert len(place.server.calls("openai.batches.list")) >= 3
+    assert len(place.server.batches.batches) == 1
+    assert len(place.server.bill) == 3
+
+
+def test_a_lost_batch_is_found_on_a_later_page(place: Place) -> None:
+    place.desk.enqueue(lines_of(questions(3)))
+    place.server.script("openai.batches", "drop_after")
+    place.desk.submit_waiting()
+    (made,) = place.server.batches.batches.values()
+    for number in range(230):  # of others, and newer
+        name = f"batch_other_{number}"
+        place.server.batches.batches[name] = {**made, "id": name, "metadata": None}
+    place.clock.advance(minutes=11)
+    (batch,) = place.desk.submit_waiting()
+    assert batch.remote_id == made["id"]
+    assert len(place.server.calls("openai.batches.list")) == 3
 
 
 def test_a_model_that_takes_no_batches_fails_its_lines(place: Place) -> None:
