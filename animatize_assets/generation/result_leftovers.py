@@ -17,6 +17,7 @@ MOST_DAMAGED = 20
 """How many damaged files are kept to be looked at; the oldest go first."""
 
 _DAMAGED = "damaged"
+_PREFIX_LENGTH = 2  # of the folders that contents lie in; others hold locks and damaged files
 _ORPHAN_AFTER_S = 3600.0
 
 
@@ -72,5 +73,5 @@ def _files(root: UPath) -> Iterator[UPath]:
     if not root.exists():
         return
     for folder in root.iterdir():
-        if folder.is_dir() and folder.name != _DAMAGED:
+        if len(folder.name) == _PREFIX_LENGTH and folder.is_dir():
             yield from folder.iterdir()

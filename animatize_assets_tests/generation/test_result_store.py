@@ -231,8 +231,13 @@ def test_cleaning_leaves_what_is_in_use(tmp_path: Path, engine: Engine, clock: C
     part = path.parent / ".x.1-2.part"
     part.write_bytes(b"by")
     os.utime(part.path, (0, 0))
+    lock = UPath(tmp_path) / "results" / "in-flight" / "x.lock"
+    lock.parent.mkdir()
+    lock.write_bytes(b"")
+    os.utime(lock.path, (0, 0))
     dropped = store.clean()
     assert (dropped.orphans, dropped.without_file) == (1, 1)
+    assert lock.exists()
     assert store.get("a") is not None
     assert store.usage().entries == 1
 
