@@ -194,6 +194,17 @@ def cache() -> None:
     """
 
 
+@animatize.command(short_help="What was paid, and calls whose outcome nobody knows yet.")
+@click.argument("what", type=click.Choice(["show", "reconcile"]), default="show")
+@_command
+def ledger() -> None:
+    """Tell what was paid per provider, and list calls whose outcome nobody knows yet.
+
+    reconcile asks the providers that can tell (flux, comfyui) what became of them, and keeps what
+    they made. Exit code 1 while calls are open: they count as possible spend.
+    """
+
+
 def main() -> None:
     """Run the command line of this process and exit with its code."""
     raise SystemExit(execute(sys.argv[1:]))

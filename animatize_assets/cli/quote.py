@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from math import prod
 
 import click
 from rich.console import RenderableType
@@ -11,9 +12,10 @@ from animatize_assets.cli.keys import resolve_key
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
 from animatize_assets.cli.workplace import Workplace, open_workplace
-from animatize_assets.generation.catalogue import expected_cost, load_catalogue
+from animatize_assets.generation.catalogue import expected_cost, load_catalogue, nearest_size
 from animatize_assets.generation.quote import History, Planned, Quote
 from animatize_assets.generation.quote import quote as quoted
+from animatize_assets.generation.source_image import sent_size
 from animatize_assets.pipeline.generation_setup import ProviderSetup
 from animatize_assets.rendering.size import output_size
 
@@ -52,7 +54,14 @@ def _planned(
     today = datetime.now(UTC).date()
     model = catalogue.get(provider, named, today) if named else catalogue.default(provider)
     width, height = output_size(image.width, image.height, size=size)
-    price = expected_cost(model, width, height, input_image=model.takes.input_image)
+    asked = nearest_size(model, width, height)
+    price = expected_cost(
+        model,
+        width,
+        height,
+        input_image=model.takes.input_image,
+        input_pixels=prod(sent_size((image.width, image.height), asked)),
+    )
     return Planned(provider, key, price)
 
 

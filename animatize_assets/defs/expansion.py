@@ -80,8 +80,9 @@ def expansion_batches(
         context.log.info(
             "%d expansions have come; `expand: draft` takes them.", len(polled.finished)
         )
+    under_way = len(polled.open_batches)
     return dg.SkipReason(
-        f"{len(polled.finished)} expansions have come; {len(polled.open_batches)} batches are under way."
+        f"{len(polled.finished)} expansions have come; {under_way} batches are under way."
     )
 
 

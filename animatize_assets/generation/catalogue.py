@@ -249,11 +249,13 @@ def expected_cost(
     height: int,
     *,
     input_image: bool = False,
+    input_pixels: int | None = None,
     characters: int = 2000,
 ) -> float | None:
     """Return what one picture costs at most, US dollars; None when that is not known.
 
-    ``input_image``: whether the source image is sent along. ``characters``: of the prompt.
+    ``input_image``: whether the source image is sent along, and ``input_pixels`` of what size
+    where that is known (``source_image.sent_size``). ``characters``: of the prompt.
     """
     size = nearest_size(model, width, height)
     by_class = isinstance(model.sizes, AspectRatios)
@@ -264,6 +266,7 @@ def expected_cost(
         tokens=tokens,
         by_area=not by_class,
         input_image=input_image,
+        input_pixels=input_pixels,
         characters=characters,
     )
 

@@ -11,6 +11,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from animatize_assets.generation.catalogue import expected_cost, nearest_size
@@ -21,7 +22,7 @@ from animatize_assets.generation.picture_call import notes_on, text_of
 from animatize_assets.generation.polling import Patience, Sleep
 from animatize_assets.generation.remembered import Remembered
 from animatize_assets.generation.sizes import AspectRatios
-from animatize_assets.generation.source_image import encoded_source
+from animatize_assets.generation.source_image import encoded_source, sent_size
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -74,11 +75,14 @@ class FluxPictures:
 
     def expected_cost_usd(self, request: PictureRequest) -> float | None:
         """Return what the catalogue says that the picture costs; None when it has no price."""
+        rows, columns = request.source.shape[:2]
+        asked = nearest_size(self._model, request.width, request.height)
         return expected_cost(
             self._model,
             request.width,
             request.height,
             input_image=self._model.takes.input_image and request.with_source,
+            input_pixels=prod(sent_size((columns, rows), asked)),
             characters=len(request.prompt.positive),
         )
 
@@ -164,4 +168,5 @@ class FluxPictures:
     def _notes(self, request: PictureRequest, asked: tuple[int, int]) -> list[str]:
         _, notes = text_of(request.prompt, self._model.max_prompt_characters)
         other = None if asked == (request.width, request.height) else asked
-        return [*notes, *notes_on(self._model, other, with_source=request.with_source)]
+        left_out = request.with_source and not self._model.takes.input_image
+        return [*notes, *notes_on(self._model, other, source_left_out=left_out)]

@@ -24,7 +24,11 @@ Usd = Annotated[float, Field(ge=0, le=100_000, allow_inf_nan=False)]
 
 PER_MILLION = Decimal(1_000_000)
 
-PIXELS_PER_MEGAPIXEL = 1_000_000
+PIXELS_PER_MEGAPIXEL = 1024 * 1024
+"""A picture of 1024x1024 px costs one megapixel; inferred from published examples, not stated."""
+
+TOLD_ROUNDING = 0.01
+"""Counts are told in millions of pixels with two digits: 1.05 for 1024x1024."""
 
 CHARACTERS_PER_TOKEN = 2
 """At least so many on average in prompts: English has about four. For costs at most."""
@@ -119,11 +123,13 @@ def at_most(
     tokens: str | None = None,
     by_area: bool = False,
     input_image: bool = False,
+    input_pixels: int | None = None,
     characters: int = 0,
 ) -> float | None:
     """Return what one picture costs at most, US dollars; None when that cannot be known.
 
-    ``tokens``: the quality or resolution class of ``picture_tokens``. ``by_area``: they are those
+    ``input_pixels``: of the input image, where they are known. ``tokens``: the quality or resolution
+    class of ``picture_tokens``. ``by_area``: they are those
     of a square of 1024 px, and a larger picture takes more in proportion.
     """
     if isinstance(price, PerMegapixel):
@@ -131,7 +137,7 @@ def at_most(
         usd = _megapixels_usd(price, pixels)
         if input_image:
             # The source is sent no larger than the picture, up to the overhang of its aspect.
-            extra = Decimal(str(price.input_usd or 0)) * _megapixels(2 * pixels)
+            extra = Decimal(str(price.input_usd or 0)) * _megapixels(input_pixels or 2 * pixels)
             usd += extra
         return float(usd)
     if not isinstance(price, PerToken):
@@ -156,7 +162,7 @@ def at_most(
 def _by_megapixels(price: PerMegapixel, usage: Usage) -> Decimal | None:
     if usage.megapixels is None or usage.images is None:
         return None
-    each = usage.megapixels * PIXELS_PER_MEGAPIXEL / max(1, usage.images)
+    each = usage.megapixels * 1_000_000 / max(1, usage.images)
     return _megapixels_usd(price, each) * usage.images
 
 
@@ -166,7 +172,7 @@ def _megapixels_usd(price: PerMegapixel, pixels: float) -> Decimal:
 
 
 def _megapixels(pixels: float) -> int:
-    return ceil(pixels / PIXELS_PER_MEGAPIXEL)
+    return max(1, ceil(pixels / PIXELS_PER_MEGAPIXEL - TOLD_ROUNDING))
 
 
 def _by_tokens(price: PerToken, usage: Usage) -> Decimal | None:

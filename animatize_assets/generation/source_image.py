@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from animatize_assets.errors import InvalidImage
+from animatize_assets.generation.sizes import Size
 from animatize_assets.images.headers import declared_size, sniff_format
 
 if TYPE_CHECKING:
@@ -31,10 +32,9 @@ def encoded_source(
     away is not sent: some bill the megapixels of the input. Equal input gives equal bytes.
     """
     rows, columns = source.shape[:2]
-    scale = min(1.0, max(width / columns, height / rows))
     picture = Image.fromarray(source)
-    if scale < 1.0:
-        size = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+    size = sent_size((columns, rows), (width, height))
+    if size != (columns, rows):
         picture = picture.resize(size, Image.Resampling.LANCZOS)
     buffer = BytesIO()
     if form == "PNG":
@@ -42,6 +42,12 @@ def encoded_source(
     else:
         picture.save(buffer, "JPEG", quality=JPEG_QUALITY, subsampling=0)
     return buffer.getvalue()
+
+
+def sent_size(source: Size, asked: Size) -> Size:
+    """Return width and height, px, at which a source of that size is sent for a picture."""
+    scale = min(1.0, max(asked[0] / source[0], asked[1] / source[1]))
+    return max(1, round(source[0] * scale)), max(1, round(source[1] * scale))
 
 
 def size_of(content: bytes) -> tuple[int, int] | None:

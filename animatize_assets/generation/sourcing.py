@@ -172,19 +172,15 @@ class PictureSource:
 
     def _keep(self, order: PictureOrder, caches: Caches, delivery: Delivery) -> None:
         """Keep a picture before its call is settled: what was paid is never lost."""
-        made = delivery.made
-        if made.provider == "local":
+        if delivery.made.provider == "local":
             return  # no answer to this request tomorrow, and free
-        kept = KeptPicture.model_validate(
-            {name: getattr(made, name) for name in KeptPicture.model_fields}
-        )
         about = caches.reuser.about(
             structured_key(order.structured),
             _text_of(order.request),
-            record=kept.model_dump_json(),
+            record=_kept_as(delivery.made).model_dump_json(),
             image_key=order.request.image_key,
         )
-        caches.results.put(order.request.fingerprint, made.content, about)
+        caches.results.put(order.request.fingerprint, delivery.made.content, about)
 
     def _write_down(self, order: PictureOrder, obtained: Obtained | None) -> None:
         if self.log is None:
@@ -220,6 +216,18 @@ def _cost(obtained: Obtained) -> float | None:
         return 0.0
     costs = [each.cost_usd for each in obtained.attempts]
     return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+
+def keep_alone(caches: Caches, fingerprint: str, made: MadePicture) -> None:
+    """Keep a picture of which only the request's fingerprint is known: it serves that one alone."""
+    about = caches.reuser.about(fingerprint, "", record=_kept_as(made).model_dump_json())
+    caches.results.put(fingerprint, made.content, about)
+
+
+def _kept_as(made: MadePicture) -> KeptPicture:
+    return KeptPicture.model_validate(
+        {name: getattr(made, name) for name in KeptPicture.model_fields}
+    )
 
 
 def structured_key(structured: Mapping[str, object]) -> str:

@@ -96,7 +96,7 @@ def test_every_provider_makes_a_picture_that_is_paid_once(
 ) -> None:
     for provider in PROVIDERS:
         code, answer = animatize("run", key, "--provider", provider, "--size", SIZE)
-        assert (code, answer["images"][0]["provider"]) == (0, provider), answer
+        assert (code, answer["images"][0]["provider"]) == (0, provider), answer["images"][0]["reason"]
         picture = picture_of(animatize, key)
         assert picture["provider"] == picture["asked_provider"] == provider
         assert [each["outcome"] for each in picture["attempts"]] == ["made"]
@@ -125,6 +125,27 @@ def test_a_fallback_is_told_and_asked_again_later(
     assert told == [("flux", "failed", "quota"), ("local", "made", None)]
     code, answer = animatize("run", key, "--provider", "flux", "--size", SIZE)
     assert (code, answer["images"][0]["provider"]) == (0, "flux")
+
+
+def test_a_call_whose_answer_was_lost_is_fetched_by_reconciling(
+    animatize: Animatize, server: LoopbackServer, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANIMATIZE_MAX_ATTEMPTS", "1")
+    server.down("flux_delivery")
+    assert (
+        animatize("run", key, "--provider", "flux", "--size", SIZE)[1]["images"][0]["provider"]
+        == "local"
+    )
+    code, answer = animatize("ledger")
+    assert (code, len(answer["open"])) == (1, 1)
+    server.up("flux_delivery")
+    code, answer = animatize("ledger", "reconcile")
+    assert (code, answer["open"]) == (0, []), answer
+    billed = len(server.bill)
+    assert animatize("run", key, "--provider", "flux", "--size", SIZE)[0] == 0
+    picture = picture_of(animatize, key)
+    assert (picture["provider"], picture["reuse"]["level"]) == ("flux", "exact")
+    assert len(server.bill) == billed
 
 
 def test_a_budget_is_a_clear_refusal_and_nothing_is_called(
