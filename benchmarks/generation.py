@@ -44,9 +44,8 @@ SIDE_PX = 1024
 
 BUSY_GOAL = 0.90
 FASTER_GOAL = 18.0
-MEMORY_GOAL_MB = 60.0
-"""Above what one picture after the other needs: 24 pictures of 1024x1024 px are being checked and
-kept at once at most, 3 MB each when decoded."""
+MEMORY_GOAL_MB = 10.0
+"""Flat: the last three quarters of the pictures add no more than this to the first one's peak."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ class Size:
 
 
 FULL = Size(pictures=480, places=24, time_scale=0.25, one_by_one=8)
-QUICK = Size(pictures=120, places=6, time_scale=0.05, one_by_one=4)
+QUICK = Size(pictures=120, places=6, time_scale=0.1, one_by_one=4)
 
 
 @dataclass(frozen=True)
