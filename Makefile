@@ -17,7 +17,7 @@ export PATH := $(BIN):$(PATH)
 
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
-BENCHMARKS := analysis clip orchestration startup scene_quality
+BENCHMARKS := analysis clip orchestration startup scene_quality generation before_after cache
 
 .PHONY: help
 help: ## this list

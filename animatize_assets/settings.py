@@ -133,9 +133,6 @@ class Settings(BaseSettings):
     sentence_model: Path | None = Field(
         default=None, description="Folder of all-MiniLM-L6-v2's weights; needs the extra 'similar'."
     )
-    shadow_share: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0, description="Share of reused pictures that is made again, to measure errors."
-    )
     results_ttl_days: Annotated[float, Field(gt=0, le=3650)] = Field(
         default=7, description="Days that an unused result is kept."
     )

@@ -8,7 +8,7 @@ from typing import Any
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
 from animatize_assets.cli.workplace import Workplace, open_workplace
-from animatize_assets.pipeline.source_opening import open_results
+from animatize_assets.pipeline.source_opening import open_caches, open_results
 
 
 def cache(terminal: Terminal, what: str) -> int:
@@ -17,6 +17,8 @@ def cache(terminal: Terminal, what: str) -> int:
     dropped: dict[str, Any] | None = None
     if what == "clean" and workplace.exists:
         dropped = asdict(_results(workplace).clean())
+        caches = open_caches(workplace.generation, workplace.artifacts, workplace.images.engine)
+        dropped["locks"] = caches.flights.clean() if caches else 0
     content = {"results": results_usage(workplace), "dropped": dropped}
     terminal.document(content)
     terminal.say(facts("result store", _rows(content["results"], dropped)))

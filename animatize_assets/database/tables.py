@@ -182,6 +182,7 @@ stored_results = Table(
     Column("used_at", DateTime(timezone=True), nullable=False),
     Column("uses", Integer, nullable=False),
     Index(None, "structured_key", "canonical_key"),
+    Index(None, "structured_key", "id"),
     Index(None, "used_at"),
     sqlite_autoincrement=True,
 )

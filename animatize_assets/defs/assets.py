@@ -34,6 +34,10 @@ OWNERS = ["team:animatize"]
 IMAGE_RECORDS = "image_records"
 """Key of the IO manager through which other assets load what these six made."""
 
+PICTURE_POOL = "picture_providers"
+"""Pool of the step. Each run keeps its provider's limits by itself; where several share an account,
+``dagster instance concurrency set picture_providers 1`` lets one of them work at a time."""
+
 FAILED_IMAGES = "failed_images"
 """Metadata of the step's failure: image key -> {asset, code, reason}."""
 
@@ -118,6 +122,7 @@ def build_image_pipeline(
         partitions_def=images,
         backfill_policy=dg.BackfillPolicy.single_run(),
         can_subset=True,
+        pool=PICTURE_POOL,
     )
     def image_pipeline(
         context: dg.AssetExecutionContext, config: PipelineConfig, workshop: WorkshopResource

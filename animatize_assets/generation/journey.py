@@ -169,10 +169,11 @@ class Journey:
                     place.leave()
                     await asyncio.to_thread(verify_picture, made, self._request)
                 except (ProviderError, NotConfigured) as error:
-                    place.leave()
-                    await self._failed(station, begun, error)
+                    # counted before its place is free: the breaker must not let one more through
                     verdict = self._verdict(error, left_s)
                     await station.record(admission, verdict, kind_of(error))
+                    place.leave()
+                    await self._failed(station, begun, error)
                     raise
             except BaseException:
                 station.forget(admission)

@@ -11,8 +11,8 @@ import time
 from collections.abc import Awaitable, Callable
 
 FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 2.0
-"""Pictures take 5 to 60 s: looking every two seconds adds a second on average and few requests."""
+LONGEST_PAUSE_S = 1.0
+"""Pictures take 5 to 60 s: looking every second adds half a second on average and few requests."""
 GROWTH = 1.3
 
 SILENCE_S = 30.0

@@ -128,9 +128,9 @@ def at_most(
 ) -> float | None:
     """Return what one picture costs at most, US dollars; None when that cannot be known.
 
-    ``input_pixels``: of the input image, where they are known. ``tokens``: the quality or resolution
-    class of ``picture_tokens``. ``by_area``: they are those
-    of a square of 1024 px, and a larger picture takes more in proportion.
+    ``input_pixels``: of the input image, where they are known. ``tokens``: the quality or
+    resolution class of ``picture_tokens``. ``by_area``: they are those of a square of 1024 px, and
+    a larger picture takes more in proportion.
     """
     if isinstance(price, PerMegapixel):
         pixels = size[0] * size[1]

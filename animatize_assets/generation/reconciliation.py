@@ -114,6 +114,9 @@ async def _reconciled(
             return Reconciled(row, "in_work", None, "A process is working on it.")
         if not ledger.is_open(row.call_id):
             return Reconciled(row, "closed", None, "Another process closed the row meanwhile.")
+        if row.resume is None and row.expected_usd == 0:
+            ledger.fail(row.call_id, kind="transient", billed_usd=0.0)
+            return Reconciled(row, "closed", 0.0, "It is free: nothing can have been billed.")
         if row.resume is None:
             return _left_open(row, "The process ended before the provider named its work.")
         if provider is None:

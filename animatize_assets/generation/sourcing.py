@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from animatize_assets.errors import NotConfigured
+from animatize_assets.errors import NotConfigured, ProviderError
 from animatize_assets.generation.models import (
     Attempt,
     Delivery,
@@ -141,10 +141,13 @@ class PictureSource:
             return self._made(order)
         if found := self._kept(order, self.caches):
             return found
-        with self.caches.flights.hold(order.request.fingerprint, self.deadline_s) as first:
-            if not first and (found := self._kept(order, self.caches)):
-                return found
-            return self._made(order, keep=partial(self._keep, order, self.caches))
+        try:
+            with self.caches.flights.hold(order.request.fingerprint, self.deadline_s) as first:
+                if not first and (found := self._kept(order, self.caches)):
+                    return found
+                return self._made(order, keep=partial(self._keep, order, self.caches))
+        except TimeoutError as error:
+            raise ProviderError(str(error), kind="transient") from error
 
     def _made(self, order: PictureOrder, keep: Keep | None = None) -> Obtained:
         delivery = self.studio.deliver(

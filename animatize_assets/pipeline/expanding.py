@@ -22,6 +22,7 @@ from animatize_assets.generation.retrying import with_retries
 from animatize_assets.pipeline.generation_setup import GenerationSetup, missing
 from animatize_assets.prompts.expansion.asking import ChatClient
 from animatize_assets.prompts.expansion.batch_rows import NewLine
+from animatize_assets.prompts.expansion.batch_store import BatchStore
 from animatize_assets.prompts.expansion.batches import BatchDesk, open_client
 from animatize_assets.prompts.expansion.expander import Ask, PromptExpander, Question
 from animatize_assets.prompts.expansion.parameters import SqlRefusedParameters
@@ -138,7 +139,7 @@ class Expansions:
         )
 
     def _of_a_batch(self, question: Question) -> TextAnswer | None:
-        line = self.desk().results(question.fingerprint)
+        line = BatchStore(self.engine, lambda: datetime.now(UTC)).line(question.fingerprint)
         return None if line is None else line.answer
 
     def _check(self) -> None:

@@ -56,7 +56,6 @@ class GenerationSetup:
     semantic_reuse: Literal["exact", "canonical", "similar"] = "canonical"
     similarity: float = 0.95
     sentence_model: Path | None = None
-    shadow_share: float = 0
     results_ttl_s: float = 7 * 86_400
     results_max_bytes: int = 10_000_000_000
 

@@ -8,6 +8,8 @@ neither.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from animatize_assets.errors import NotConfigured
@@ -26,14 +28,18 @@ if TYPE_CHECKING:
 
     from animatize_assets.generation.catalogue import Catalogue
     from animatize_assets.generation.ledger import SqlLedger
+    from animatize_assets.generation.memory_cache import MemoryBudget, MemoryCache
     from animatize_assets.generation.policy import Policy
     from animatize_assets.generation.provider import PictureProvider
     from animatize_assets.generation.result_store import ResultStore
     from animatize_assets.generation.router import Configured
-    from animatize_assets.generation.semantic.encoder import SentenceEncoder
+    from animatize_assets.generation.semantic.encoder import Encoded, SentenceEncoder
     from animatize_assets.images.artifacts import ArtifactStore
     from animatize_assets.pipeline.expanding import Expansions
 
+
+VECTORS_BYTES = 5_000_000
+"""Bound of the cache of texts' vectors: about 3,000 of them."""
 
 UNSTATED_CONCURRENCY = 8
 """Calls at a time to a provider that states no limit: enough to hide its latency."""
@@ -178,11 +184,29 @@ def open_caches(setup: GenerationSetup, artifacts: ArtifactStore, engine: Engine
     return Caches(results, SingleFlight(folder / "results" / "in-flight"), reuser)
 
 
-def open_encoder(setup: GenerationSetup) -> SentenceEncoder | None:
-    """Open the sentence model; None when none is set."""
+@lru_cache(maxsize=1)
+def _memory() -> MemoryBudget:
+    """Return this process's one budget of caches in memory."""
+    from animatize_assets.generation.memory_cache import MemoryBudget
+
+    return MemoryBudget()
+
+
+@lru_cache(maxsize=2)
+def _encoder(folder: Path) -> SentenceEncoder:
+    """Return the sentence model of ``folder``, loaded at most once per process."""
+    from animatize_assets.generation.memory_cache import size_in_bytes
     from animatize_assets.generation.semantic.encoder import SentenceEncoder
 
-    return None if setup.sentence_model is None else SentenceEncoder(setup.sentence_model)
+    vectors: MemoryCache[str, Encoded] = _memory().cache(
+        f"vectors of {folder}", VECTORS_BYTES, size_in_bytes
+    )
+    return SentenceEncoder(folder, vectors)
+
+
+def open_encoder(setup: GenerationSetup) -> SentenceEncoder | None:
+    """Open the sentence model; None when none is set."""
+    return None if setup.sentence_model is None else _encoder(setup.sentence_model)
 
 
 def open_expansions(setup: GenerationSetup, engine: Engine) -> Expansions | None:

@@ -96,7 +96,8 @@ def test_every_provider_makes_a_picture_that_is_paid_once(
 ) -> None:
     for provider in PROVIDERS:
         code, answer = animatize("run", key, "--provider", provider, "--size", SIZE)
-        assert (code, answer["images"][0]["provider"]) == (0, provider), answer["images"][0]["reason"]
+        (image,) = answer["images"]
+        assert (code, image["provider"]) == (0, provider), image["reason"]
         picture = picture_of(animatize, key)
         assert picture["provider"] == picture["asked_provider"] == provider
         assert [each["outcome"] for each in picture["attempts"]] == ["made"]

@@ -138,6 +138,12 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(
+        op.f("ix_stored_results_structured_key_id"),
+        "stored_results",
+        ["structured_key", "id"],
+        unique=False,
+    )
+    op.create_index(
         op.f("ix_stored_results_structured_key_canonical_key"),
         "stored_results",
         ["structured_key", "canonical_key"],
@@ -185,6 +191,7 @@ def downgrade() -> None:
     op.drop_index(
         op.f("ix_stored_results_structured_key_canonical_key"), table_name="stored_results"
     )
+    op.drop_index(op.f("ix_stored_results_structured_key_id"), table_name="stored_results")
     op.drop_table("stored_results")
     op.drop_table("refused_parameters")
     op.drop_table("provider_health")
