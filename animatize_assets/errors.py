@@ -12,7 +12,7 @@
     ├── StorageFailed       an artefact that could not be stored or read back
     ├── NotConfigured       something asked for that needs a key, a file or an extra dependency
     ├── ProviderError       a provider that did not deliver (``kind``: :data:`FAILURE_KINDS`)
-    ├── WebhookRefused      a message about a batch that is not surely OpenAI's (prompts.expansion)
+    ├── WebhookRefused      a message about a batch that is not surely OpenAI's
     ├── BudgetExceeded      work that would cost more than is allowed
     └── OrchestrationFailed a Dagster run that could not be started, watched or finished
 
@@ -169,6 +169,12 @@ def _rebuild_provider_error(
         remote_id=remote_id,
         billed_usd=billed_usd,
     )
+
+
+class WebhookRefused(AnimatizeError):
+    """A message that OpenAI did not sign, or not lately."""
+
+    code = "webhook_refused"
 
 
 class BudgetExceeded(AnimatizeError):

@@ -12,7 +12,10 @@ import pytest
 from animatize_assets.cli.entry import animatize as group
 from animatize_assets_tests.cli.conftest import Animatize
 
-COMMANDS = ("demo", "ingest", "run", "show", "analyze", "status")
+COMMANDS = (
+    *("demo", "ingest", "run", "show", "analyze", "status"),
+    *("providers", "doctor", "quote", "reproduce", "cache", "ledger"),
+)
 
 
 def test_every_command_takes_json_and_has_a_help_line() -> None:

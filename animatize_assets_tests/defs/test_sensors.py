@@ -205,5 +205,9 @@ def test_without_a_folder_there_is_nothing_to_do(daemon: Daemon) -> None:
 
 def test_the_code_location_has_the_same_sensors() -> None:
     sensors = build_definitions().get_repository_def().sensor_defs
-    assert {sensor.name for sensor in sensors} == {"new_uploads", "new_images"}
+    assert {sensor.name for sensor in sensors} == {
+        "new_uploads",
+        "new_images",
+        "expansion_batches",
+    }
     assert all(sensor.default_status is dg.DefaultSensorStatus.RUNNING for sensor in sensors)

@@ -31,6 +31,7 @@ class Request(dg.Config):
     provider: str = "local"
     target: str = "generic"
     style: str = "cinematic"
+    expand: str = "off"
 
 
 @dg.multi_asset(

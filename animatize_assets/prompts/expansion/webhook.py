@@ -12,19 +12,13 @@ from collections.abc import Mapping
 
 from pydantic import SecretStr
 
-from animatize_assets.errors import AnimatizeError
+from animatize_assets.errors import WebhookRefused
 from animatize_assets.prompts.expansion.batches import BatchDesk, PollResult
 
 EVENTS = frozenset({"batch.completed", "batch.failed", "batch.expired", "batch.cancelled"})
 
 TOLERANCE_S = 300
 """A webhook that was signed longer ago, or that much ahead, is a replay."""
-
-
-class WebhookRefused(AnimatizeError):
-    """A message that OpenAI did not sign, or not lately."""
-
-    code = "webhook_refused"
 
 
 class BatchWebhook:

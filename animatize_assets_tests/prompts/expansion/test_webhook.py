@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from animatize_assets.errors import WebhookRefused
 from animatize_assets.prompts.expansion.batch_rows import NewLine
 from animatize_assets.prompts.expansion.batches import BatchDesk
-from animatize_assets.prompts.expansion.webhook import BatchWebhook, WebhookRefused
+from animatize_assets.prompts.expansion.webhook import BatchWebhook
 from animatize_assets_tests.loopback.openai_batches import BatchPlan
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
 from animatize_assets_tests.prompts.expansion.cases import (
