@@ -22,6 +22,7 @@ from animatize_assets.defs.checks import CHECK_SPECS, Verdicts
 from animatize_assets.defs.metadata import materialization_metadata, version_tags
 from animatize_assets.defs.partitions import images
 from animatize_assets.defs.resources import SceneModelFiles, WorkshopResource
+from animatize_assets.pipeline.cost import Cost
 from animatize_assets.pipeline.model_files import digest_of_model_files
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.side_by_side import run_images
@@ -37,6 +38,9 @@ IMAGE_RECORDS = "image_records"
 PICTURE_POOL = "picture_providers"
 """Pool of the step. Each run keeps its provider's limits by itself; where several share an account,
 ``dagster instance concurrency set picture_providers 1`` lets one of them work at a time."""
+
+COST_TAG = "animatize/cost_usd"
+"""Tag of a run that spent money: how much."""
 
 FAILED_IMAGES = "failed_images"
 """Metadata of the step's failure: image key -> {asset, code, reason}."""
@@ -140,14 +144,18 @@ def build_image_pipeline(
             selected,
             at_once=bench.images_at_once(request),
         )
+        cost = Cost()
         with closing(bench), closing(outcomes):
             for outcome in outcomes:
                 verdicts.note(outcome)
+                cost = cost.plus(outcome)
                 if outcome.is_complete:
                     context.log_event(_materialization(bench, outcome, pointers))
                 elif outcome.status == "failed":
                     failed.setdefault(outcome.image_key, _why(outcome))
                     _report(context, outcome)
+        if cost:
+            context.instance.add_run_tags(context.run.run_id, {COST_TAG: str(cost)})
         yield from verdicts.results(context.selected_asset_check_keys)
         if failed:
             raise dg.Failure(

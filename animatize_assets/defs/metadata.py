@@ -16,7 +16,7 @@ import dagster as dg
 
 from animatize_assets.animatic.models import ClipRecord
 from animatize_assets.errors import StorageFailed
-from animatize_assets.generation.models import PictureRecord
+from animatize_assets.generation.models import Attempt, PictureRecord
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.models import ImageRecord
 from animatize_assets.movement.models import MovementPrediction
@@ -121,19 +121,37 @@ def _prompt(record: MotionPrompt, _: ArtifactStore) -> dict[str, Any]:
     }
     if record.negative:
         shown["negative"] = record.negative
+    if record.expansion is not None:
+        left = record.expansion.fallback
+        shown["expansion"] = (
+            f"by {record.expansion.model}" if left is None else f"template's, because of: {left}"
+        )
     return shown
 
 
 def _picture(record: PictureRecord, artifacts: ArtifactStore) -> dict[str, Any]:
-    attempts = [f"{a.provider} {a.outcome} in {a.seconds:.2f} s" for a in record.attempts]
+    way = ", ".join(_attempt(each) for each in record.attempts)
+    if record.reuse is not None:
+        way = f"reused ({record.reuse.level}) from {record.reuse.source_image_key}: {record.reuse.why}"
     shown: dict[str, Any] = {
         "provider": record.provider,
-        "picture": f"{record.model}, {record.width}x{record.height} px: {', '.join(attempts)}",
+        "picture": f"{record.model}, {record.width}x{record.height} px: {way}",
         "file": _link(artifacts, record.path),
     }
+    if record.is_fallback:
+        shown["asked_provider"] = record.asked_provider
+    if record.notes:
+        shown["notes"] = " ".join(record.notes)
     if record.cost_usd is not None:
         shown["cost_usd"] = float(record.cost_usd)
     return shown
+
+
+def _attempt(attempt: Attempt) -> str:
+    told = f"{attempt.provider} {attempt.outcome} in {attempt.seconds:.2f} s"
+    if attempt.reason is not None:
+        told += f" ({attempt.reason})"
+    return told if not attempt.cost_usd else f"{told} for {attempt.cost_usd:.4f} $"
 
 
 def _clip(record: ClipRecord, artifacts: ArtifactStore) -> dict[str, Any]:

@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import numpy as np
 import pytest
 from PIL import Image
 
 from animatize_assets.cli.entry import execute
+from animatize_assets.defs.assets import COST_TAG
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
 
 Animatize = Callable[..., tuple[int, Any]]
@@ -113,6 +115,10 @@ def test_every_provider_makes_a_picture_that_is_paid_once(
     assert [state for state, _ in rows] == ["settled"] * len(PROVIDERS)
     assert sum(cost for _, cost in rows) == billed
     assert_no_key(server, data_dir)
+    with dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"]) as instance:
+        tags = [run.tags.get(COST_TAG) for run in instance.get_runs()]
+    paid = [float(tag) for tag in tags if tag is not None]
+    assert sum(paid) == pytest.approx(billed / 1e9, abs=4e-4)
 
 
 def test_a_fallback_is_told_and_asked_again_later(
