@@ -132,7 +132,8 @@ def _prompt(record: MotionPrompt, _: ArtifactStore) -> dict[str, Any]:
 def _picture(record: PictureRecord, artifacts: ArtifactStore) -> dict[str, Any]:
     way = ", ".join(_attempt(each) for each in record.attempts)
     if record.reuse is not None:
-        way = f"reused ({record.reuse.level}) from {record.reuse.source_image_key}: {record.reuse.why}"
+        reuse = record.reuse
+        way = f"reused ({reuse.level}) from {reuse.source_image_key}: {reuse.why}"
     shown: dict[str, Any] = {
         "provider": record.provider,
         "picture": f"{record.model}, {record.width}x{record.height} px: {way}",
