@@ -57,6 +57,8 @@ def run(
     load_templates().style(style)
     workplace = open_workplace()
     workplace.check_provider(provider)
+    if expand != "off":
+        workplace.check_provider("openai")  # whose models expand prompts
     known = workplace.known_keys()
     named, unknown = _resolve(keys, known)
     result = NOTHING

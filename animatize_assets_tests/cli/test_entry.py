@@ -110,3 +110,30 @@ def test_the_installed_command_prints_nothing_but_the_document() -> None:
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout)["images"]["total"] == 0
     assert ran.stderr == ""
+
+
+@pytest.mark.parametrize("options", [("--provider", "flux"), ("--expand", "draft")])
+def test_what_is_not_configured_is_said_before_anything_runs(
+    animatize: Animatize, options: tuple[str, str]
+) -> None:
+    answer = animatize("run", *options, "--json")
+    assert answer.code == 1
+    assert answer.document["error"]["code"] == "not_configured"
+    assert "_API_KEY" in answer.document["error"]["message"]
+
+
+def test_the_catalogue_is_one_document(animatize: Animatize) -> None:
+    listed = {each["name"]: each for each in animatize("providers", "--json").document["providers"]}
+    assert set(listed) == {"local", "openai", "flux", "imagen", "comfyui"}
+    assert [name for name, each in listed.items() if each["configured"]] == ["local"]
+    assert all(
+        model["price"] is None or model["price"]["date"]
+        for each in listed.values()
+        for model in each["models"]
+    )
+
+
+def test_nothing_to_judge_is_no_failure(animatize: Animatize) -> None:
+    assert animatize("doctor", "--json").code == 0
+    assert animatize("ledger", "--json").document == {"providers": [], "open": [], "reconciled": []}
+    assert animatize("cache", "stats", "--json").document["results"] is None
