@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from animatize_assets.errors import InvalidSetting
 
 PREFIX = "ANIMATIZE_"
-SECRETS = ("_API_KEY", "_SECRET")
+SECRETS = ("_API_KEY", "_SECRET", "_WEBHOOK_URL")
 """Endings of the variables whose values are never shown."""
 
 
@@ -141,6 +141,44 @@ class Settings(BaseSettings):
     )
     webhook_secret: SecretStr | None = Field(
         default=None, description="Signing secret of OpenAI's webhooks."
+    )
+
+    performance_database_url: SecretStr | None = Field(
+        default=None, description="SQLAlchemy URL of the job records; default: performance.db."
+    )
+    mlflow_tracking_uri: str | None = Field(
+        default=None, description="MLflow server or database; default: mlflow.db."
+    )
+    sample_interval_s: Annotated[float, Field(ge=0.1, le=60)] = Field(
+        default=1, description="Seconds between two samples of CPU, memory and GPU while jobs run."
+    )
+    job_retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=90, description="Days that single job records are kept; then daily aggregates."
+    )
+    slow_image_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        default=120, description="From how many seconds on a picture is slow."
+    )
+    slow_video_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        default=300, description="From how many seconds on a clip is slow."
+    )
+    low_gpu_percent: Annotated[float, Field(gt=0, le=100)] = Field(
+        default=60, description="Below which use, in per cent, a GPU is idle."
+    )
+    high_cpu_percent: Annotated[float, Field(gt=0, le=100)] = Field(
+        default=80, description="Above which use of all cores, in per cent, the CPU is the limit."
+    )
+    failure_rate: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.1, description="Share of failed jobs from which on there are too many."
+    )
+    high_queue_s: Annotated[float, Field(gt=0, le=86_400)] = Field(
+        default=30, description="From how many seconds in the queue on a job waits too long."
+    )
+    accuracy_bar: Annotated[float, Field(gt=0, lt=1)] = Field(
+        default=0.6,
+        description="Share of the last 50 estimates within 20 % below which they are learned anew.",
+    )
+    alert_webhook_url: SecretStr | None = Field(
+        default=None, description="Address that alerts are posted to as JSON."
     )
 
     @classmethod

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ["animatize_assets_tests.postgres"]
+
 SIZES_FILE = Path(__file__).parent / "sizes.toml"
 
 

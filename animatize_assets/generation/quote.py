@@ -261,7 +261,7 @@ class _Model:
         return group.price_usd * self._ratio * made * (1 + extra)
 
     def drawn_usd(self, group: _Group) -> NDArray[np.float64]:
-        from scipy import special, stats  # type: ignore[import-untyped]  # it has no types
+        from scipy import special, stats
 
         if group.price_usd == 0 or not group.certain + group.perhaps:
             return np.zeros(self._draws)

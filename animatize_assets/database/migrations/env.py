@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from alembic import context
 
+import animatize_assets.database.performance_tables  # noqa: F401  # adds its tables to the metadata
 from animatize_assets.database.tables import metadata
 
 context.configure(
