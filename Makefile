@@ -3,17 +3,21 @@
 SHELL := /bin/bash
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-VENV := $(CURDIR)/.venv
+VENV := .venv
 BIN := $(VENV)/bin
-PHOTOS ?=
 WORKERS ?= 2
 
+# make's own abspath takes a path with a space for two, and its targets cannot have one: what lies
+# outside the clone is never a target, and what lies inside is named relative to it.
+absolute = $(shell realpath --canonicalize-missing --no-symlinks -- '$(subst ','\'',$(1))')
+
 # Absolute before Dagster starts: it resolves relative paths from wherever it stands.
-export ANIMATIZE_DATA_DIR := $(abspath $(or $(ANIMATIZE_DATA_DIR),data))
-export DAGSTER_HOME := $(abspath $(or $(DAGSTER_HOME),$(ANIMATIZE_DATA_DIR)/dagster))
+override export ANIMATIZE_DATA_DIR := $(call absolute,$(or $(ANIMATIZE_DATA_DIR),data))
+override export DAGSTER_HOME := $(call absolute,$(or $(DAGSTER_HOME),$(ANIMATIZE_DATA_DIR)/dagster))
+override export PHOTOS := $(if $(PHOTOS),$(call absolute,$(PHOTOS)))
 export DAGSTER_DISABLE_TELEMETRY := 1
-export VIRTUAL_ENV := $(VENV)
-export PATH := $(BIN):$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -37,11 +41,11 @@ $(VENV)/.installed: pyproject.toml setup.cfg constraints.txt
 .PHONY: install
 install: $(VENV)/.installed ## build .venv from constraints.txt
 
-$(DAGSTER_HOME)/dagster.yaml: animatize_assets/dagster_instance.yaml
-	@mkdir -p $(DAGSTER_HOME) && cp $< $@
-
 .PHONY: instance
-instance: $(DAGSTER_HOME)/dagster.yaml
+instance:
+	@test "$$DAGSTER_HOME/dagster.yaml" -nt animatize_assets/dagster_instance.yaml \
+	  || { mkdir -p "$$DAGSTER_HOME" \
+	    && cp animatize_assets/dagster_instance.yaml "$$DAGSTER_HOME/dagster.yaml"; }
 
 .PHONY: demo
 demo: install instance ## two photographs through the whole pipeline; no key, no GPU, no server
@@ -49,11 +53,11 @@ demo: install instance ## two photographs through the whole pipeline; no key, no
 
 .PHONY: test
 test: install ## every feature at small size
-	$(PYTEST) $(if $(PHOTOS),--photos=$(abspath $(PHOTOS)))
+	$(PYTEST) $(if $(PHOTOS),--photos="$$PHOTOS")
 
 .PHONY: test-full
 test-full: install ## the issues' figures at full size; PHOTOS=DIR adds the labelled photographs
-	$(PYTEST) --full --timeout 3600 $(if $(PHOTOS),--photos=$(abspath $(PHOTOS)))
+	$(PYTEST) --full --timeout 3600 $(if $(PHOTOS),--photos="$$PHOTOS")
 
 .PHONY: check
 check: install ## lint, format, types, import contracts, code location
@@ -85,7 +89,8 @@ env: install instance ## the exports for calling dg or dagster yourself; README:
 .PHONY: bench
 bench: install ## every benchmark, quickly; see docs/benchmarks.md for the full figures
 	@status=0; for name in $(BENCHMARKS); do \
-	  python benchmarks/$$name.py --quick $(if $(and $(PHOTOS),$(filter scene_quality,$(name))),--data $(PHOTOS)) || status=1; \
+	  data=(); if [[ $$name = scene_quality && -n $$PHOTOS ]]; then data=(--data "$$PHOTOS"); fi; \
+	  python benchmarks/$$name.py --quick "$${data[@]}" || status=1; \
 	done; exit $$status
 
 .PHONY: docs-pictures
