@@ -119,7 +119,12 @@ def materialize(
     keys: Sequence[str],
     only_incomplete: bool,
 ) -> PipelineRunResult:
-    """Materialize ``keys`` with progress, then draw the contact sheets of the complete ones."""
+    """Materialize ``keys`` with progress, then draw the contact sheets of the complete ones.
+
+    Those of images that took no run are drawn too where they are missing or out of date: a run
+    that was cut short draws none, nor do the runs of the sensors and the UI.
+    """
+    asked = keys
     with open_instance(workplace.data_dir) as instance:
         register_images(instance, workplace.images.keys())
         end_abandoned_runs(instance)
@@ -127,6 +132,7 @@ def materialize(
             states = image_states(instance, keys, pipeline_assets())
             keys = [key for key in keys if states[key] != "complete"]
         if not keys:
+            write_contact_sheets(terminal, workplace, asked)
             return NOTHING
         config = {name: value for name, value in request.items() if value is not None}
         with canceled_by_signals(terminal.note) as cancel, terminal.progress("results") as bar:
@@ -147,8 +153,8 @@ def materialize(
                 )
             )
     if not result.canceled:
-        complete = [image.image_key for image in result.images if image.status == "complete"]
-        write_contact_sheets(terminal, workplace, complete)
+        short = {image.image_key for image in result.images if image.status != "complete"}
+        write_contact_sheets(terminal, workplace, [key for key in asked if key not in short])
     return result
 
 

@@ -66,17 +66,19 @@ def test_what_is_not_complete_is_made_once(
     assert len(answer.document["run_ids"]) == 1
     assert drawn == keys
     assert animatize("run", "--json").document == {"images": [], "run_ids": []}
+    assert drawn == keys * 2  # offered again: one may have been deleted, or never drawn
     assert "all images (3) are complete" in animatize("run").out
     assert animatize("status", "--json").document["images"]["complete"] == 3
     assert "3 complete" in animatize("status").out
 
 
 def test_one_failed_image_is_code_1_and_the_next_run_makes_only_that(
-    animatize: Animatize, keys: list[str], data_dir: Path
+    animatize: Animatize, keys: list[str], data_dir: Path, drawn: list[str]
 ) -> None:
     wish(data_dir, fail={keys[1]: "animatic_clip"})
     answer = animatize("run", "--json")
     assert answer.code == 1
+    assert drawn == [keys[0], keys[2]]
     assert [image["status"] for image in answer.document["images"]] == [
         "complete",
         "failed",
@@ -89,6 +91,7 @@ def test_one_failed_image_is_code_1_and_the_next_run_makes_only_that(
     wish(data_dir)
     again = animatize("run", "--json").document["images"]
     assert [(image["image_key"], image["status"]) for image in again] == [(keys[1], "complete")]
+    assert drawn[2:] == keys
 
 
 def test_named_images_and_one_that_nobody_knows(animatize: Animatize, keys: list[str]) -> None:
@@ -110,7 +113,7 @@ def test_all_makes_complete_images_again(animatize: Animatize, keys: list[str]) 
 
 
 def test_sigterm_ends_the_run_and_keeps_what_is_finished(
-    animatize: Animatize, picture: Picture, data_dir: Path
+    animatize: Animatize, picture: Picture, data_dir: Path, drawn: list[str]
 ) -> None:
     animatize("ingest", *(picture(f"{n}.png", seed=n) for n in range(12)))
     wish(data_dir, terminate_at=1)
@@ -120,12 +123,14 @@ def test_sigterm_ends_the_run_and_keeps_what_is_finished(
     assert statuses[0] == "complete"
     assert statuses[-1] == "failed"
     assert answer.document["images"][-1]["reason"] == "Canceled before it was complete."
+    assert drawn == []  # who ended the run does not wait for pictures; the next one draws them
     wish(data_dir)
     (run,) = animatize("status", "--json").document["runs"]
     assert run["status"] == "canceled"
     rest = animatize("run", "--json").document["images"]
     assert len(rest) == statuses.count("failed")
     assert {image["status"] for image in rest} == {"complete"}
+    assert len(drawn) == len(statuses)
 
 
 def test_a_broken_run_says_why(animatize: Animatize, keys: list[str], data_dir: Path) -> None:

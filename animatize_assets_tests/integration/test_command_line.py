@@ -102,6 +102,14 @@ def test_contact_sheets_are_pictures(demo: tuple[Place, Any]) -> None:
             assert min(sheet.size) > 500
 
 
+def test_a_contact_sheet_that_is_gone_is_drawn_again(demo: tuple[Place, Any]) -> None:
+    place, answer = demo
+    lost = place.data_dir / "contact_sheets" / f"{answer['images'][0]['image_key']}.jpg"
+    lost.unlink()
+    assert "are complete" in place.run("run")
+    assert lost.is_file()
+
+
 def test_show_gives_every_stage_and_files_that_open(demo: tuple[Place, Any]) -> None:
     place, _ = demo
     shown = place.answer("show", "china")
