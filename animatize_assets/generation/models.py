@@ -168,6 +168,11 @@ class PictureRecord(Record):
     request: dict[str, JsonValue] = Field(
         description="what was asked of the pipeline, to ask for it again"
     )
+    asked_size: tuple[int, int] | None = Field(
+        default=None,
+        description="width and height that the provider was asked for, px, the nearest to the "
+        "request's that it makes; None: the request's own",
+    )
     aspect_only: bool = False
     notes: tuple[str, ...] = ()
     reproducible: bool = False

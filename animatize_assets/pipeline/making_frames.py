@@ -103,6 +103,7 @@ def make_picture(work: Work, draft: Draft) -> PictureRecord:
         attempts=obtained.attempts,
         asked_provider=work.request.provider,
         request=work.request.model_dump(mode="json"),
+        asked_size=made.asked_size,
         aspect_only=made.aspect_only,
         notes=made.notes,
         reproducible=made.reproducible,

@@ -36,9 +36,11 @@ def picture_problem(
         return f"The picture cannot be read: {error}"
     if size != (record.width, record.height):
         return f"The picture is {size[0]}x{size[1]} px; made was {record.width}x{record.height}."
-    # A size that the provider does not make was replaced by its nearest, and a note says so.
-    if asked is not None and size != asked and not record.notes:
-        return f"The picture is {size[0]}x{size[1]} px; asked was {asked[0]}x{asked[1]}."
+    # A size that the provider does not make was replaced by its nearest. Of one that takes only a
+    # ratio, the ratio was judged when the picture was made.
+    wanted = record.asked_size or asked
+    if wanted is not None and size != wanted and not record.aspect_only:
+        return f"The picture is {size[0]}x{size[1]} px; asked was {wanted[0]}x{wanted[1]}."
     return None
 
 

@@ -69,7 +69,12 @@ def test_from_an_upload_to_a_clip(tmp_path: Path) -> None:
     assert 0 < embedded * 4 / 3 < 30_000
 
     # What falls short is told in one sentence.
-    assert "asked was 640x480" in (picture_problem(workshop.artifacts, picture, (640, 480)) or "")
+    for other in (picture, picture.model_copy(update={"notes": ("It takes no seed.",)})):
+        assert "asked was 640x480" in (picture_problem(workshop.artifacts, other, (640, 480)) or "")
+    nearest = picture.model_copy(update={"asked_size": (96, 64)})
+    assert picture_problem(workshop.artifacts, nearest, (100, 70)) is None
+    ratio_only = picture.model_copy(update={"aspect_only": True})
+    assert picture_problem(workshop.artifacts, ratio_only, (960, 640)) is None
     assert "confidence of 0.10" in (
         analysis_problem(scene.model_copy(update={"confidence": 0.1})) or ""
     )
