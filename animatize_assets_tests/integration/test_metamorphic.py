@@ -14,8 +14,13 @@ import cv2
 import numpy as np
 import pytest
 
-from animatize_assets.movement.rule_schema import RuleBook
+from animatize_assets.movement import prediction
+from animatize_assets.movement.derived_values import Value
+from animatize_assets.movement.measurements import Readings
+from animatize_assets.movement.models import Movement
+from animatize_assets.movement.rule_schema import Condition, RuleBook
 from animatize_assets.movement.rules import load_rules
+from animatize_assets.scene.models import SceneAnalysis
 from animatize_assets_tests.integration.metamorphic import (
     CATEGORIES,
     MIRRORED,
@@ -169,6 +174,59 @@ def test_mirroring_a_photograph_mirrors_left_and_right(labelled: list[Answers]) 
     verdicts = mirror_verdicts(labelled)
     assert verdicts["same"] >= MIRRORED_SHARE * sum(verdicts.values()), verdicts
     assert verdicts["opposite"] == 0, verdicts
+
+
+def evidence(answer: Answer, rules: RuleBook) -> Iterator[tuple[Movement, Condition]]:
+    """Every comparison that a movement of the answer is justified by."""
+    conditions = {rule.id: rule.conditions for rule in rules.rules}
+    for movement in answer.prediction.movements:
+        for condition in conditions.get(movement.rule, ()):
+            yield movement, condition
+
+
+def assert_removing_evidence_changes_the_answer(
+    pictures: list[Answers], rules: RuleBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one measurement at its threshold, the movement goes or has a weaker, other reason."""
+    removed = 0
+    for answers in pictures:
+        answer = answers[REFERENCE]
+        for before, condition in evidence(answer, rules):
+            name, threshold = condition.measurement, condition.threshold
+            value = threshold if isinstance(threshold, float) else None
+
+            def without(
+                analysis: SceneAnalysis, name: str = name, value: Value = value
+            ) -> Readings:
+                readings = Readings(analysis)
+                readings[name] = value
+                return readings
+
+            with monkeypatch.context() as patch:
+                patch.setattr(prediction, "Readings", without)
+                left = prediction.predict_movements(answer.analysis, rules).movements
+            still = [
+                after
+                for after in left
+                if (after.category, after.type, after.direction)
+                == (before.category, before.type, before.direction)
+            ]
+            assert all(after.justification != before.justification for after in still), name
+            assert all(after.confidence < before.confidence for after in still), name
+            removed += 1
+    assert removed > len(pictures)
+
+
+def test_removing_what_a_justification_names_changes_the_answer(
+    quick: list[Answers], rules: RuleBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert_removing_evidence_changes_the_answer(quick, rules, monkeypatch)
+
+
+def test_removing_what_a_photographs_justification_names_changes_the_answer(
+    labelled: list[Answers], rules: RuleBook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert_removing_evidence_changes_the_answer(labelled, rules, monkeypatch)
 
 
 # ── nothing in it, or no longer in it ────────────────────────────────────────────────────────

@@ -20,7 +20,9 @@ def plain(colour: tuple[int, int, int], rows: int = ROWS, columns: int = COLUMNS
     return np.full((rows, columns, 3), colour, np.uint8)
 
 
-def textured(picture: Picture, amount: float, grain_px: int = 5, seed: int = 0) -> Picture:
+def textured(
+    picture: Picture | NDArray[np.float64], amount: float, grain_px: int = 5, seed: int = 0
+) -> Picture:
     """Add blotches of ``grain_px`` with a standard deviation of about ``amount`` levels."""
     rows, columns = picture.shape[:2]
     small = rng(seed).normal(0, amount, (rows // grain_px + 1, columns // grain_px + 1))
@@ -43,6 +45,23 @@ def lone_disc(centre_x: float, centre_y: float = 0.5, radius: float = 0.15) -> P
     cv2.circle(mask, middle, round(radius * ROWS), 255, -1)
     disc = textured(plain((200, 40, 40)), 35)
     picture[mask > 0] = disc[mask > 0]
+    return picture
+
+
+def on_the_left_third(numbers: np.random.Generator) -> Picture:
+    """One thing of any colour, size, shape and roughness on an even ground, at x = 1/3."""
+    ground = numbers.uniform(60, 200, 3)
+    sign = np.where(ground > 130, -1, 1)  # away from the ground, so that it can be seen
+    colour = ground + sign * numbers.permuted([70, numbers.uniform(0, 60), numbers.uniform(0, 60)])
+    seeds = numbers.integers(1_000_000, size=2).tolist()
+    picture = textured(np.full((ROWS, COLUMNS, 3), ground), numbers.uniform(1, 6), 3, seeds[0])
+    thing = textured(np.full((ROWS, COLUMNS, 3), colour), numbers.uniform(5, 35), 5, seeds[1])
+    mask = np.zeros((ROWS, COLUMNS), np.uint8)
+    middle = (round(COLUMNS / 3), round(numbers.uniform(0.3, 0.7) * ROWS))
+    radius = numbers.uniform(0.08, 0.2) * ROWS
+    axes = (round(radius * numbers.uniform(0.6, 1)), round(radius))
+    cv2.ellipse(mask, middle, axes, 0, 0, 360, 255, -1)
+    picture[mask > 0] = thing[mask > 0]
     return picture
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -21,6 +23,17 @@ def test_lone_disc_is_the_subject(centre_x: float) -> None:
     truth = (centre_x - half, 0.35, centre_x + half, 0.65)
     assert overlap(subject.bbox, truth) > 0.5
     assert subject.strength > 0.7
+
+
+def test_a_lone_subject_on_the_left_third_is_found_there(sizes: dict[str, Any]) -> None:
+    cases = range(sizes["scene_geometry"]["cases"])
+
+    def right(seed: int) -> bool:
+        picture = painted.on_the_left_third(painted.rng(seed))
+        subject = measure_subject(WorkingCopy(picture), None)
+        return subject.center_x is not None and abs(subject.center_x - 1 / 3) < 0.05
+
+    assert sum(map(right, cases)) >= 0.9 * len(cases)
 
 
 @pytest.mark.parametrize("seed", range(3))
