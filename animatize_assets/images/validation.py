@@ -99,7 +99,7 @@ def check_header(content: bytes, limits: ImageLimits, *, name: str = "upload") -
 
 
 def _read_regular_file(path: Path, limits: ImageLimits) -> bytes:
-    name = displayable(path.name)
+    name = displayable(path.name or str(path))  # "." and "/" have no name of their own
     try:
         # Asked before opening (opening a device may act on it) and again on what was opened.
         _require_regular(path.stat().st_mode, name)

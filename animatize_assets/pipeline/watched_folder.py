@@ -63,7 +63,8 @@ def list_files(uploads: Path) -> list[SeenFile]:
     """List every file below ``uploads``, oldest first; nothing is opened, links are not followed.
 
     Names that begin with a dot are left out: that is how copying programs call what they have
-    not finished.
+    not finished. A folder that may not be read is listed like a file, to be refused as none: it
+    must not hold up what lies beside it.
     """
     found = [
         SeenFile(Path(entry.path).relative_to(uploads).as_posix(), stat.st_size, stat.st_ctime_ns)
@@ -129,7 +130,7 @@ def _entries(folder: Path) -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
             if entry.name.startswith("."):
                 continue
             try:
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_dir(follow_symlinks=False) and os.access(entry, os.R_OK | os.X_OK):
                     yield from _entries(Path(entry.path))
                 else:
                     yield entry, entry.stat(follow_symlinks=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,27 @@ def test_dropped_files_become_complete_images_in_two_runs(daemon: Daemon, data_d
     )
     assert daemon.tick() == 0
     assert daemon.tick() == 0
+
+
+ODD_NAMES = (b"caf\xe9.png", b"-rf.png", b"new\nline.png", b"a" * 250 + b".png", b"null", b"~")
+
+
+def test_files_of_any_name_become_images_and_what_is_none_is_put_aside(
+    daemon: Daemon, data_dir: Path
+) -> None:
+    uploads = data_dir / "uploads"
+    for path, name in zip(write_images(uploads, len(ODD_NAMES)), ODD_NAMES, strict=True):
+        path.rename(uploads / os.fsdecode(name))
+    (uploads / os.fsdecode(b"refused\xff.png")).write_bytes(b"no picture")
+    (uploads / "loop").symlink_to("loop")
+    os.mkfifo(uploads / "pipe")
+    assert [daemon.tick() for _ in range(4)] == [0, 2, 0, 0]
+    keys = daemon.instance.get_dynamic_partitions("images")
+    assert len(keys) == len(ODD_NAMES)
+    assert set(states(daemon.instance, keys)["animatic_clip"].values()) == {"materialized"}
+    assert list(uploads.iterdir()) == []
+    aside = {os.fsencode(path.name) for path in (data_dir / "quarantine").iterdir()}
+    assert {b"refused\xff.png", b"loop", b"pipe", b"loop.json", b"pipe.json"} <= aside
 
 
 def test_many_files_at_once_are_few_runs(

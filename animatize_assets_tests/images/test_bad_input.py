@@ -146,6 +146,13 @@ def test_impossible_paths_are_missing(name: str, tmp_path: Path) -> None:
     assert refusal.value.code == "image_missing"
 
 
+def test_a_folder_without_a_name_is_called_as_it_was_given() -> None:
+    for path in (Path(), Path("/")):
+        with pytest.raises(InvalidImage, match=f"'{path}' is a directory") as refusal:
+            validate_upload(path, LIMITS)
+        assert refusal.value.code == "image_not_a_file"
+
+
 def test_a_damaged_file_has_no_working_copy(tmp_path: Path) -> None:
     for file in whole_files():
         if file.name.startswith(("jpeg", "png", "webp")):

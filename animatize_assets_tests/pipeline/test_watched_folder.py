@@ -125,6 +125,26 @@ def test_listing_opens_nothing_and_leaves_out_what_is_being_copied(tmp_path: Pat
     assert listed["a b ü.jpg"] == 2
 
 
+def test_a_folder_that_may_not_be_read_is_offered_and_holds_up_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("open", "shut"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.jpg").touch()
+    (tmp_path / "shut").chmod(0)
+    if os.geteuid() == 0:  # root may read everything, so the answer is simulated
+        asked = os.access
+        monkeypatch.setattr(
+            os,
+            "access",
+            lambda entry, mode: Path(entry).name != "shut" and asked(entry, mode),
+        )
+    try:
+        assert {file.name for file in list_files(tmp_path)} == {"open/x.jpg", "shut"}
+    finally:
+        (tmp_path / "shut").chmod(0o700)
+
+
 def test_the_watched_folder_ends_at_its_edge(tmp_path: Path) -> None:
     uploads = tmp_path / "uploads"
     assert is_watched(uploads / "a.jpg", uploads)
