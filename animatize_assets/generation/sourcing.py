@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from animatize_assets.errors import NotConfigured, ProviderError
+from animatize_assets.errors import BudgetExceeded, NotConfigured, ProviderError
+from animatize_assets.generation.kept_picture import KeptPicture
 from animatize_assets.generation.models import (
     Attempt,
     Delivery,
     MadePicture,
-    MediaType,
     PictureRequest,
     Reuse,
-    Usage,
 )
-from animatize_assets.records import Measured, Record
 
 if TYPE_CHECKING:
     from animatize_assets.generation.journey import Keep
@@ -31,25 +31,17 @@ if TYPE_CHECKING:
     from animatize_assets.generation.request_log import RequestLog, RequestOutcome
     from animatize_assets.generation.result_store import ResultStore
     from animatize_assets.generation.semantic.reuse import Reuser
+    from animatize_assets.generation.shadowing import Shadow
     from animatize_assets.generation.single_flight import SingleFlight
     from animatize_assets.generation.studio import Studio
 
+_log = logging.getLogger(__name__)
 
-class KeptPicture(Record):
-    """What the result store remembers of a picture beside its bytes."""
+SUGGESTED = 3
+"""Similar pictures that are named when one had to be made."""
 
-    media_type: MediaType
-    width: int
-    height: int
-    provider: str
-    model: str
-    seed: int | None
-    cost_usd: Measured | None
-    asked_size: tuple[int, int] | None
-    aspect_only: bool
-    usage: Usage | None
-    notes: tuple[str, ...] = ()
-    reproducible: bool
+SHOWN_CHARACTERS = 100
+"""Of a text that is only suggested."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +74,8 @@ class Caches:
     results: ResultStore
     flights: SingleFlight
     reuser: Reuser
+    shadow: Shadow | None = None
+    """What finds out how often reuse is wrong; None: nothing is made for that."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +112,13 @@ class PictureSource:
         """Return a source that makes every picture."""
         return replace(self, caches=None)
 
+    def among(self, is_asked: Callable[[str], bool]) -> PictureSource:
+        """Return a source that asks only providers of which ``is_asked`` is true."""
+        order_of = self.order_of
+        return replace(
+            self, order_of=lambda name: [each for each in order_of(name) if is_asked(each)]
+        )
+
     def obtain(self, order: PictureOrder) -> Obtained:
         """Find or make the picture; every order is logged, whatever comes of it.
 
@@ -140,12 +141,16 @@ class PictureSource:
         if self.caches is None or order.provider == "local":
             return self._made(order)
         if found := self._kept(order, self.caches):
-            return found
+            return self._in_the_shadow(order, self.caches, found)
         try:
             with self.caches.flights.hold(order.request.fingerprint, self.deadline_s) as first:
                 if not first and (found := self._kept(order, self.caches)):
                     return found
-                return self._made(order, keep=partial(self._keep, order, self.caches))
+                # Before anything is paid: a sentence model that is not there is told now.
+                notes = _suggestions(order, self.caches)
+                obtained = self._made(order, keep=partial(self._keep, order, self.caches))
+                made = replace(obtained.made, notes=(*obtained.made.notes, *notes))
+                return replace(obtained, made=made)
         except TimeoutError as error:
             raise ProviderError(str(error), kind="transient") from error
 
@@ -154,6 +159,42 @@ class PictureSource:
             order.request, self.order_of(order.provider), run_id=order.run_id, keep=keep
         )
         return Obtained(delivery.made, delivery.attempts)
+
+    def _in_the_shadow(self, order: PictureOrder, caches: Caches, found: Obtained) -> Obtained:
+        """Make a share of what is reused after all, compare, and say what came of it.
+
+        A reused picture that turns out to be another one is not served: the one made is. What
+        cannot be made costs nobody the picture that was found.
+        """
+        reuse, shadow = found.reuse, caches.shadow
+        fingerprint = order.request.fingerprint
+        if shadow is None or reuse is None or not shadow.wants(fingerprint, reuse.level):
+            return found
+        try:
+            with caches.flights.hold(fingerprint, self.deadline_s) as first:
+                if not first:  # another process has just done this
+                    return found
+                delivery = self.studio.deliver(
+                    order.request,
+                    [order.provider],
+                    run_id=order.run_id,
+                    keep=partial(self._keep, order, caches),
+                )
+        except (ProviderError, BudgetExceeded, NotConfigured, TimeoutError) as error:
+            note = f"It was to be made in the shadow to see whether its reuse is right: {error}"
+            _log.warning("%s: %s", order.request.image_key, note)
+            return replace(found, made=replace(found.made, notes=(*found.made.notes, note)))
+        made = delivery.made
+        compared = shadow.compare(
+            order.request.image_key, reuse.level, found.made.content, made.content
+        )
+        told = f"made in the shadow, too, it differs by {compared.difference:.2f} of 1"
+        if compared.wrong:
+            note = f"Not reused ({reuse.level}): {told}, which is another picture."
+            return Obtained(replace(made, notes=(*made.notes, note)), delivery.attempts)
+        note = f"Reused ({reuse.level}) rightly: {told}."
+        kept = replace(found.made, notes=(*found.made.notes, note))
+        return Obtained(kept, delivery.attempts, reuse)
 
     def _kept(self, order: PictureOrder, caches: Caches) -> Obtained | None:
         """Return a stored picture that may serve, the most alike first."""
@@ -166,9 +207,7 @@ class PictureSource:
         found = caches.results.get(decision.result_key)
         if found is None:  # it went, or was damaged, a moment ago
             return None
-        kept = KeptPicture.model_validate_json(found.result.record)
-        fields = {name: getattr(kept, name) for name in KeptPicture.model_fields}
-        made = MadePicture(content=found.content, **(fields | {"cost_usd": 0.0, "usage": None}))
+        made = KeptPicture.model_validate_json(found.result.record).served(found.content)
         if decision.warning:
             made = replace(made, notes=(*made.notes, decision.warning))
         return Obtained(made, (), decision.as_reuse(order.request.image_key))
@@ -180,7 +219,7 @@ class PictureSource:
         about = caches.reuser.about(
             structured_key(order.structured),
             _text_of(order.request),
-            record=_kept_as(delivery.made).model_dump_json(),
+            record=KeptPicture.of(delivery.made).model_dump_json(),
             image_key=order.request.image_key,
         )
         caches.results.put(order.request.fingerprint, delivery.made.content, about)
@@ -214,22 +253,24 @@ class PictureSource:
 
 
 def _cost(obtained: Obtained) -> float | None:
-    """Return what this request cost: nothing when it was reused, unknown when a call's cost is."""
-    if obtained.reuse is not None:
-        return 0.0
+    """Return what this request cost: unknown when a call's cost is, 0 when none was made."""
     costs = [each.cost_usd for each in obtained.attempts]
-    return None if None in costs else sum(cost for cost in costs if cost is not None)
+    return None if None in costs else math.fsum(cost for cost in costs if cost is not None)
 
 
-def keep_alone(caches: Caches, fingerprint: str, made: MadePicture) -> None:
-    """Keep a picture of which only the request's fingerprint is known: it serves that one alone."""
-    about = caches.reuser.about(fingerprint, "", record=_kept_as(made).model_dump_json())
-    caches.results.put(fingerprint, made.content, about)
+def _suggestions(order: PictureOrder, caches: Caches) -> tuple[str, ...]:
+    """Name pictures of similar texts, which are not reused without being asked for.
 
-
-def _kept_as(made: MadePicture) -> KeptPicture:
-    return KeptPicture.model_validate(
-        {name: getattr(made, name) for name in KeptPicture.model_fields}
+    Raises:
+        NotConfigured: the sentence model's files or packages are not there.
+    """
+    if caches.reuser.level == "similar":
+        return ()  # it would have been reused
+    key, text = structured_key(order.structured), _text_of(order.request)
+    return tuple(
+        f"A picture of a similar text is there (cosine {each.similarity:.3f}; "
+        f"'{each.text[:SHOWN_CHARACTERS]}'); ANIMATIZE_SEMANTIC_REUSE=similar would take it."
+        for each in caches.reuser.suggestions(key, text)[:SUGGESTED]
     )
 
 

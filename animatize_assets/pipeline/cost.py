@@ -38,7 +38,8 @@ class Cost:
 def _amounts(outcome: StageOutcome) -> list[float | None]:
     record = outcome.record
     if isinstance(record, PictureRecord):
-        return [] if record.reuse else [attempt.cost_usd for attempt in record.attempts]
+        # of a reused one there is none, unless it was made in the shadow as well
+        return [attempt.cost_usd for attempt in record.attempts]
     if isinstance(record, MotionPrompt) and record.expansion is not None:
         return [record.expansion.cost_usd]
     return []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -49,6 +49,12 @@ class Expansions:
     setup: GenerationSetup
     engine: Engine
     ledger: SqlLedger
+    use_batches: bool = True
+    """Whether an answer that a batch brought is taken instead of asking."""
+
+    def without_batches(self) -> Expansions:
+        """Return one that asks for every prompt."""
+        return replace(self, use_batches=False)
 
     def determinants(self, expand: Expansion) -> dict[str, object]:
         """Return what decides on the text beside the compiled prompt.
@@ -139,6 +145,8 @@ class Expansions:
         )
 
     def _of_a_batch(self, question: Question) -> TextAnswer | None:
+        if not self.use_batches:
+            return None
         line = BatchStore(self.engine, lambda: datetime.now(UTC)).line(question.fingerprint)
         return None if line is None else line.answer
 

@@ -55,6 +55,8 @@ class GenerationSetup:
     expansion_draft_model: str = "gpt-6-luna"
     semantic_reuse: Literal["exact", "canonical", "similar"] = "canonical"
     similarity: float = 0.95
+    shadow_share: float = 0.0
+    """Share of reused pictures, 0..1, that are made (and paid for) after all, to compare."""
     sentence_model: Path | None = None
     results_ttl_s: float = 7 * 86_400
     results_max_bytes: int = 10_000_000_000

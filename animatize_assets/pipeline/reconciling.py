@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from animatize_assets.errors import NotConfigured
+from animatize_assets.generation.kept_picture import keep_alone
 from animatize_assets.generation.reconciliation import (
     Fetches,
     Reconciled,
     claims_of,
     reconcile,
 )
-from animatize_assets.generation.sourcing import keep_alone
 from animatize_assets.pipeline.source_opening import open_caches, open_ledger, open_providers
 
 if TYPE_CHECKING:

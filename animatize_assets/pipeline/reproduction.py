@@ -16,16 +16,22 @@ from typing import TYPE_CHECKING, Any, Literal
 from upath import UPath
 
 from animatize_assets.errors import StorageFailed
+from animatize_assets.generation.catalogue import load_catalogue
 from animatize_assets.generation.models import PictureRecord
+from animatize_assets.generation.prices import Free
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import STAGES, StageOutcome, run_stages
+from animatize_assets.prompts.models import MotionPrompt
 from animatize_assets.records import Record
 
 if TYPE_CHECKING:
     from animatize_assets.pipeline.workshop import Workshop
 
-NOT_OF_THE_RESULT = {"attempts", "registered_at", "original_name", "aliases"}
+NOT_OF_THE_RESULT = {
+    *("attempts", "cost_usd", "usage", "reuse", "expansion"),
+    *("registered_at", "original_name", "aliases"),
+}
 """Fields of a record that tell when and how it came about, not what it is."""
 
 
@@ -42,7 +48,8 @@ class StageComparison(Record):
 def reproduce(workshop: Workshop, image_key: str, *, paid: bool) -> Iterator[StageComparison]:
     """Make the stages of ``image_key`` again, as they were asked for, and compare each.
 
-    ``paid``: whether a provider that takes money may be asked again.
+    ``paid``: whether anyone who takes money may be asked again. Without it an expanded prompt is
+    taken as it is, and a picture is asked of free providers alone, be it as a fallback.
 
     Raises:
         ImageNotFound: no image has this key.
@@ -54,19 +61,56 @@ def reproduce(workshop: Workshop, image_key: str, *, paid: bool) -> Iterator[Sta
     if picture is None:
         raise StorageFailed(f"{image_key} has no generated_picture yet; run it first.")
     request = PipelineRequest.model_validate(picture.request)
-    costs = request.provider != "local" and picture.cost_usd != 0 and not paid
-    stages = [stage for stage in STAGES if not (costs and stage == "generated_picture")]
+    left_out = {} if paid else _what_costs(workshop, request)
     with tempfile.TemporaryDirectory(prefix="animatize-") as folder:
         pictures = workshop.pictures.without_caches()
-        fresh = replace(workshop, artifacts=ArtifactStore(UPath(folder)), pictures=pictures)
+        if not paid:
+            pictures = pictures.among(lambda name: not _takes_money(workshop, name))
+        fresh = replace(
+            workshop,
+            artifacts=ArtifactStore(UPath(folder)),
+            pictures=pictures,
+            expansions=workshop.expansions and workshop.expansions.without_batches(),
+        )
+        if "motion_prompt" in left_out:
+            _take_over(kept, fresh.artifacts, "motion_prompt", image_key)
+        stages = [stage for stage in STAGES if stage not in left_out]
         for outcome in run_stages(fresh, image_key, request, stages):
             yield _compared(outcome, workshop, fresh)
-    if costs:
-        yield StageComparison(
-            stage="generated_picture",
-            verdict="not_repeated",
-            reason=f"{request.provider} takes money; --paid asks it again.",
-        )
+    for stage, reason in left_out.items():
+        yield StageComparison(stage=stage, verdict="not_repeated", reason=reason)
+
+
+def _what_costs(workshop: Workshop, request: PipelineRequest) -> dict[str, str]:
+    """Stage that cannot be made again without paying -> why, as a sentence."""
+    reasons: dict[str, str] = {}
+    if request.expand != "off":
+        reasons["motion_prompt"] = "A language model takes money; --paid asks it again."
+    if _takes_money(workshop, request.provider):
+        reasons["generated_picture"] = f"{request.provider} takes money; --paid asks it again."
+    return reasons
+
+
+def _takes_money(workshop: Workshop, name: str) -> bool:
+    """Whether a call to the provider ``name`` may cost anything, by the catalogue's price.
+
+    What this one picture cost does not tell: it may have been reused, or made by a fallback.
+    """
+    provider = workshop.pictures.providers.get(name)
+    if name == "local" or provider is None:
+        return False
+    model = load_catalogue().models.get(f"{name}/{provider.model}")
+    return model is None or not isinstance(model.price, Free)
+
+
+def _take_over(kept: ArtifactStore, fresh: ArtifactStore, stage: str, image_key: str) -> None:
+    """Let what is kept of a stage that is not repeated stand for it."""
+    record = kept.current(stage, image_key, MotionPrompt)
+    fingerprint = kept.current_fingerprint(stage, image_key)
+    if record is None or fingerprint is None:
+        raise StorageFailed(f"{image_key} has no {stage} any more; run it first.")
+    with fresh.draft(stage, image_key, fingerprint) as draft:
+        draft.commit(record)
 
 
 def _compared(outcome: StageOutcome, before: Workshop, now: Workshop) -> StageComparison:

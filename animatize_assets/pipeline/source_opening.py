@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from animatize_assets.generation.result_store import ResultStore
     from animatize_assets.generation.router import Configured
     from animatize_assets.generation.semantic.encoder import Encoded, SentenceEncoder
+    from animatize_assets.generation.shadowing import ShadowLog
     from animatize_assets.images.artifacts import ArtifactStore
     from animatize_assets.pipeline.expanding import Expansions
 
@@ -168,20 +169,31 @@ def open_results(setup: GenerationSetup, artifacts: ArtifactStore, engine: Engin
 def open_caches(setup: GenerationSetup, artifacts: ArtifactStore, engine: Engine) -> Caches | None:
     """Open what keeps paid pictures; None when the data folder is not a local one."""
     from animatize_assets.generation.semantic.reuse import Reuser
+    from animatize_assets.generation.shadowing import Shadow
     from animatize_assets.generation.single_flight import SingleFlight
 
     folder = local_path(artifacts.data_dir)
     if folder is None:
         return None
     results = open_results(setup, artifacts, engine)
+    log = open_shadow_log(folder)
     reuser = Reuser(
         results.index,
         results.not_before,
         level=setup.semantic_reuse,
         threshold=setup.similarity,
         encoder=open_encoder(setup),
+        false_hits=lambda: log.counts().get("similar"),
     )
-    return Caches(results, SingleFlight(folder / "results" / "in-flight"), reuser)
+    shadow = Shadow(log, setup.shadow_share) if setup.shadow_share > 0 else None
+    return Caches(results, SingleFlight(folder / "results" / "in-flight"), reuser, shadow)
+
+
+def open_shadow_log(folder: Path) -> ShadowLog:
+    """Open what remembers, of a local data folder, how often reuse was wrong."""
+    from animatize_assets.generation.shadowing import ShadowLog
+
+    return ShadowLog(folder / "results" / "shadow.jsonl")
 
 
 @lru_cache(maxsize=1)

@@ -217,6 +217,39 @@ def test_reproducing_says_what_is_equal_and_pays_only_when_told(
     assert len(server.bill) == before + 1
 
 
+def test_reproducing_what_cost_nothing_here_pays_nothing_either(
+    animatize: Animatize, server: LoopbackServer, key: str, data_dir: Path
+) -> None:
+    animatize("run", key, "--provider", "flux", "--size", SIZE, "--expand", "draft")
+    for record in (data_dir / "artifacts" / "generated_picture").rglob("record.json"):
+        record.unlink()
+    animatize("run", key, "--provider", "flux", "--size", SIZE, "--expand", "draft")
+    assert picture_of(animatize, key)["cost_usd"] == 0  # it was reused
+    before = len(server.bill)
+    code, answer = animatize("reproduce", key)
+    verdicts = {each["stage"]: each["verdict"] for each in answer["stages"]}
+    assert code == 0
+    assert verdicts.pop("motion_prompt") == verdicts.pop("generated_picture") == "not_repeated"
+    assert set(verdicts.values()) == {"equal"}
+    assert (len(server.bill), server.calls("flux.submit")[1:]) == (before, [])
+    server.script("flux.submit", "quota")
+    animatize("run", key, "--provider", "flux", "--size", "960x960")
+    assert picture_of(animatize, key)["provider"] == "local"  # it fell back
+    assert animatize("reproduce", key)[0] == 0
+    assert (len(server.bill), len(server.calls("flux.submit"))) == (before, 2)
+
+
+def test_reproducing_at_a_price_asks_the_language_model_too(
+    animatize: Animatize, server: LoopbackServer, key: str
+) -> None:
+    animatize("run", key, "--expand", "draft")
+    asked = len(server.calls("openai.chat"))
+    answer = animatize("reproduce", key, "--paid")[1]
+    assert len(server.calls("openai.chat")) > asked
+    verdicts = {each["stage"]: each["verdict"] for each in answer["stages"]}
+    assert "not_repeated" not in verdicts.values()
+
+
 def test_a_prompt_is_expanded_once_and_keeps_the_move(
     animatize: Animatize, server: LoopbackServer, key: str
 ) -> None:

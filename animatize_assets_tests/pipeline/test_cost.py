@@ -61,4 +61,9 @@ def test_an_unknown_cost_is_counted_and_never_zero() -> None:
 
 def test_what_was_there_before_costs_nothing() -> None:
     again = Reuse(level="exact", source_image_key="k", source_sha256="0" * 64, why="the same")
-    assert not Cost().plus(outcome(0.03, status="reused")).plus(outcome(0.03, reuse=again))
+    assert not Cost().plus(outcome(0.03, status="reused")).plus(outcome(reuse=again))
+
+
+def test_what_was_reused_and_made_in_the_shadow_costs_what_was_made() -> None:
+    alike = Reuse(level="canonical", source_image_key="k", source_sha256="0" * 64, why="the same")
+    assert Cost().plus(outcome(0.03, reuse=alike)).usd == 0.03
