@@ -3,15 +3,12 @@
 Belongs here: one planner per camera move and the slowing down to a comfortable speed. Does not
 belong here: which move to make (``prediction``) or whether a path is possible (``camera_path``).
 
-Lengths are fractions of the image's width (x) and height (y). At zoom 1 the viewport measures
-``full_x`` x ``full_y``, one of which is 1; at zoom z there is room for its centre to leave the
-image's centre by ``(1 - full / z) / 2``.
+Lengths are those of ``framing``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from math import radians, sin
 
 from animatize_assets.movement.camera_path import (
@@ -20,6 +17,7 @@ from animatize_assets.movement.camera_path import (
     check_camera_path,
     peak_speed_per_s,
 )
+from animatize_assets.movement.framing import Frame, clamp, frame_of
 from animatize_assets.movement.models import CameraMove, CameraPath, Direction, Keyframe
 from animatize_assets.scene.models import SceneAnalysis
 
@@ -35,44 +33,6 @@ TRAVEL_SHARE = 0.45
 MAX_LEVELLING_DEG = 6.0
 EFFECT_ROLL_DEG = 3.0
 """A roll that levels nothing is felt rather than seen."""
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What a planner needs to know of the picture."""
-
-    image_aspect: float
-    full_x: float
-    full_y: float
-    target_x: float
-    """Sideways offset of what the move is about from the image's centre."""
-    target_y: float
-    fill: float
-    """Share of the zoom-1 viewport that the target takes, in its longer direction."""
-    depth: float
-    """How far depth can be trusted to separate layers, 0..1."""
-    horizon_deg: float
-    amount: float
-    """How much of a move to make, 0.6 for a weak justification to 1 for a strong one."""
-
-    def room_x(self, zoom: float) -> float:
-        """Largest sideways offset of the viewport's centre."""
-        return max(0.0, (1 - self.full_x / zoom) / 2)
-
-    def room_y(self, zoom: float) -> float:
-        """Largest vertical offset of the viewport's centre."""
-        return max(0.0, (1 - self.full_y / zoom) / 2)
-
-    def aimed(self, t: float, zoom: float, dolly: float = 0.0) -> Keyframe:
-        """Look at the target as nearly as the image's edge allows."""
-        room_x, room_y = self.room_x(zoom), self.room_y(zoom)
-        return Keyframe(
-            t=t,
-            zoom=zoom,
-            pan=_clamp(self.target_x, room_x),
-            tilt=_clamp(self.target_y, room_y),
-            dolly=dolly,
-        )
 
 
 def plan_camera_path(
@@ -94,7 +54,7 @@ def plan_camera_path(
     """
     width, height = analysis.width, analysis.height
     aspect = width / height if aspect_ratio is None else aspect_ratio
-    frame = _frame(analysis, aspect, confidence)
+    frame = frame_of(analysis, aspect, confidence)
     keyframes, parallax = _PLANNERS[move](frame, direction)
     path = CameraPath(
         move=move,
@@ -109,41 +69,6 @@ def plan_camera_path(
     path = _slowed(path, width, height)
     check_camera_path(path, width, height)
     return path
-
-
-def _clamp(value: float, limit: float) -> float:
-    return min(limit, max(-limit, value))
-
-
-def _frame(analysis: SceneAnalysis, aspect: float, confidence: float) -> Frame:
-    image_aspect = analysis.width / analysis.height
-    full_x = min(1.0, aspect / image_aspect)
-    full_y = min(1.0, image_aspect / aspect)
-    x, y, fill = _target(analysis, full_x, full_y)
-    horizon = analysis.composition.horizon
-    return Frame(
-        image_aspect=image_aspect,
-        full_x=full_x,
-        full_y=full_y,
-        target_x=x,
-        target_y=y,
-        fill=fill,
-        depth=analysis.depth.spread * analysis.depth.confidence,
-        horizon_deg=horizon.angle_deg if horizon else 0.0,
-        amount=0.6 + 0.4 * confidence,
-    )
-
-
-def _target(analysis: SceneAnalysis, full_x: float, full_y: float) -> tuple[float, float, float]:
-    """Return what a move is about: the subject, else where the lines meet, else the middle."""
-    subject, point = analysis.subject, analysis.composition.vanishing_point
-    box = subject.bbox
-    if box is not None and subject.center_x is not None and subject.center_y is not None:
-        fill = max((box[2] - box[0]) / full_x, (box[3] - box[1]) / full_y)
-        return round(subject.center_x - 0.5, 6), round(subject.center_y - 0.5, 6), fill
-    if point is not None and abs(point.x - 0.5) < 0.5 and abs(point.y - 0.5) < 0.5:
-        return round(point.x - 0.5, 6), round(point.y - 0.5, 6), 0.5
-    return 0.0, 0.0, 0.5
 
 
 _Plan = tuple[tuple[Keyframe, ...], float]
@@ -226,7 +151,7 @@ def _parallax(frame: Frame) -> float:
 
 def _pan(frame: Frame, direction: Direction | None) -> _Plan:
     zoom, start, end = _sideways(frame, direction, 1.0)
-    tilt = _clamp(frame.target_y, frame.room_y(zoom))
+    tilt = clamp(frame.target_y, frame.room_y(zoom))
     return tuple(
         Keyframe(t=t, zoom=zoom, pan=pan, tilt=tilt) for t, pan in ((0, start), (1, end))
     ), 0.0
@@ -234,7 +159,7 @@ def _pan(frame: Frame, direction: Direction | None) -> _Plan:
 
 def _tilt(frame: Frame, direction: Direction | None) -> _Plan:
     zoom, start, end = _upright(frame, direction, 1.0)
-    pan = _clamp(frame.target_x, frame.room_x(zoom))
+    pan = clamp(frame.target_x, frame.room_x(zoom))
     return tuple(
         Keyframe(t=t, zoom=zoom, pan=pan, tilt=tilt) for t, tilt in ((0, start), (1, end))
     ), 0.0
@@ -243,7 +168,7 @@ def _tilt(frame: Frame, direction: Direction | None) -> _Plan:
 def _truck(frame: Frame, direction: Direction | None) -> _Plan:
     parallax = _parallax(frame)
     zoom, start, end = _sideways(frame, direction, 1 + parallax)
-    tilt = _clamp(frame.target_y, frame.room_y(zoom))
+    tilt = clamp(frame.target_y, frame.room_y(zoom))
     return tuple(
         Keyframe(t=t, zoom=zoom, pan=pan, tilt=tilt) for t, pan in ((0, start), (1, end))
     ), parallax
@@ -252,7 +177,7 @@ def _truck(frame: Frame, direction: Direction | None) -> _Plan:
 def _pedestal(frame: Frame, direction: Direction | None) -> _Plan:
     parallax = _parallax(frame)
     zoom, start, end = _upright(frame, direction, 1 + parallax)
-    pan = _clamp(frame.target_x, frame.room_x(zoom))
+    pan = clamp(frame.target_x, frame.room_x(zoom))
     return tuple(
         Keyframe(t=t, zoom=zoom, pan=pan, tilt=tilt) for t, tilt in ((0, start), (1, end))
     ), parallax
@@ -284,7 +209,7 @@ def _roll(frame: Frame, direction: Direction | None) -> _Plan:
     angle = min(MAX_LEVELLING_DEG, levelling) if levelling > 0 else EFFECT_ROLL_DEG * frame.amount
     zoom, room_x, room_y = _rolled_room(frame, sin(radians(angle)))
     level = Keyframe(
-        t=0, zoom=zoom, pan=_clamp(frame.target_x, room_x), tilt=_clamp(frame.target_y, room_y)
+        t=0, zoom=zoom, pan=clamp(frame.target_x, room_x), tilt=clamp(frame.target_y, room_y)
     )
     return (level, level.model_copy(update={"t": 1.0, "roll": sign * angle})), 0.0
 
