@@ -21,6 +21,7 @@ from pydantic import Field
 from animatize_assets.defs.checks import CHECK_SPECS, Verdicts
 from animatize_assets.defs.metadata import materialization_metadata, version_tags
 from animatize_assets.defs.partitions import images
+from animatize_assets.defs.provider_pools import ProviderPools
 from animatize_assets.defs.resources import SceneModelFiles, WorkshopResource
 from animatize_assets.pipeline.cost import Cost
 from animatize_assets.pipeline.model_files import digest_of_model_files
@@ -36,8 +37,9 @@ IMAGE_RECORDS = "image_records"
 """Key of the IO manager through which other assets load what these six made."""
 
 PICTURE_POOL = "picture_providers"
-"""Pool of the step. Each run keeps its provider's limits by itself; where several share an account,
-``dagster instance concurrency set picture_providers 1`` lets one of them work at a time."""
+"""Pool of the step, without a limit of its own: what a provider allows is a pool of each
+(``provider_pools``), claimed call by call. ``dagster instance concurrency set picture_providers 1``
+lets one run at a time make images at all."""
 
 COST_TAG = "animatize/cost_usd"
 """Tag of a run that spent money: how much."""
@@ -132,7 +134,13 @@ def build_image_pipeline(
         context: dg.AssetExecutionContext, config: PipelineConfig, workshop: WorkshopResource
     ) -> Iterator[dg.AssetCheckResult]:
         request = config.request()
-        bench = replace(workshop.open(), run_id=context.run.run_id)
+        opened = workshop.open()
+        pools = ProviderPools(context.instance, context.run.run_id)
+        bench = replace(
+            opened,
+            run_id=context.run.run_id,
+            pictures=replace(opened.pictures, across_runs=pools),
+        )
         selected = [key.to_user_string() for key in context.selected_asset_keys]
         verdicts = Verdicts(bench.artifacts, request)
         failed: dict[str, dict[str, str]] = {}

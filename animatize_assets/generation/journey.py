@@ -21,6 +21,7 @@ from animatize_assets.errors import (
     StorageFailed,
 )
 from animatize_assets.generation.accounting import PlannedCall
+from animatize_assets.generation.across_runs import AcrossRuns, shared_place
 from animatize_assets.generation.attempts import OVER_BUDGET, AttemptLog, Begun
 from animatize_assets.generation.failures import Next, Verdict, kind_of, possible_spend, rule_of
 from animatize_assets.generation.models import Call, Delivery, MadePicture, PictureRequest, Resume
@@ -66,12 +67,14 @@ class Journey:
         *,
         run_id: str | None,
         keep: Keep | None,
+        across_runs: AcrossRuns | None = None,
     ) -> None:
         self._request = request
         self._around = around
         self._policy = around.policy
         self._run_id = run_id
         self._keep = keep
+        self._across_runs = across_runs
         self._ends_at = around.clock() + around.policy.deadline_s
         self._log = AttemptLog(clock=around.clock, now=around.now)
         self._was_refused = False
@@ -156,7 +159,11 @@ class Journey:
 
         # not behind a long queue again: what a provider has made can be fetched for minutes only
         first = bool(self._log.attempts)
-        async with station.limiter.place(check, first=first) as place:
+        shared = None if station.in_house else self._across_runs
+        async with (
+            station.limiter.place(check, first=first) as place,
+            shared_place(shared, station.name, station.concurrency, check),
+        ):
             called_up()
             left_s = self._ends_at - self._around.clock()
             if left_s < self._policy.least_left_s and not station.in_house:

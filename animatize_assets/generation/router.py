@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from animatize_assets.generation.accounting import Ledger
+from animatize_assets.generation.across_runs import AcrossRuns
 from animatize_assets.generation.attempts import NothingDelivered
 from animatize_assets.generation.breaker import BreakerRules
 from animatize_assets.generation.journey import Journey, Keep, Surroundings
@@ -79,12 +80,14 @@ class Router:
         *,
         run_id: str | None = None,
         keep: Keep | None = None,
+        across_runs: AcrossRuns | None = None,
     ) -> Delivery:
         """Return the picture of ``request``, made by the first of ``order`` that delivers.
 
         A request whose equal is in flight waits for that one and gets the same delivery; the run
         that pays, and ``keep``, are those of the first. ``keep`` stores the picture before its row
         in the ledger is closed; it is called in a thread, and what it raises comes through.
+        ``across_runs`` counts the places that a provider has for all runs together.
 
         Raises:
             NothingDelivered: nobody made it; the message and ``attempts`` tell every attempt.
@@ -95,11 +98,12 @@ class Router:
         if not order:
             raise ValueError("The order of providers is empty; name one at least.")
         if not request.fingerprint:
-            return await self._walk(request, order, run_id, keep)
+            return await self._walk(request, order, run_id, keep, across_runs)
         key = (request.fingerprint, *order)
         flight = self._flights.get(key)
         if flight is None:
-            flight = _Flight(asyncio.create_task(self._walk(request, order, run_id, keep)))
+            work = self._walk(request, order, run_id, keep, across_runs)
+            flight = _Flight(asyncio.create_task(work))
             self._flights[key] = flight
         flight.waiting += 1
         try:
@@ -136,7 +140,12 @@ class Router:
                 _log.warning("A provider could not be closed: %s", outcome)
 
     async def _walk(
-        self, request: PictureRequest, order: Sequence[str], run_id: str | None, keep: Keep | None
+        self,
+        request: PictureRequest,
+        order: Sequence[str],
+        run_id: str | None,
+        keep: Keep | None,
+        across_runs: AcrossRuns | None,
     ) -> Delivery:
-        journey = Journey(request, self._around, run_id=run_id, keep=keep)
+        journey = Journey(request, self._around, run_id=run_id, keep=keep, across_runs=across_runs)
         return await journey.walk([self._stations.get(name, name) for name in order])

@@ -26,6 +26,7 @@ from animatize_assets.generation.models import (
 )
 
 if TYPE_CHECKING:
+    from animatize_assets.generation.across_runs import AcrossRuns
     from animatize_assets.generation.journey import Keep
     from animatize_assets.generation.provider import PictureProvider
     from animatize_assets.generation.request_log import RequestLog, RequestOutcome
@@ -95,6 +96,8 @@ class PictureSource:
     caches: Caches | None = None
     log: RequestLog | None = None
     deadline_s: float = 900.0
+    across_runs: AcrossRuns | None = None
+    """Counts the places that a provider has for all runs together; None: nobody does."""
 
     def provider(self, name: str) -> PictureProvider:
         """Return the provider ``name``.
@@ -155,10 +158,13 @@ class PictureSource:
             raise ProviderError(str(error), kind="transient") from error
 
     def _made(self, order: PictureOrder, keep: Keep | None = None) -> Obtained:
-        delivery = self.studio.deliver(
-            order.request, self.order_of(order.provider), run_id=order.run_id, keep=keep
-        )
+        delivery = self._delivered(order, self.order_of(order.provider), keep)
         return Obtained(delivery.made, delivery.attempts)
+
+    def _delivered(self, order: PictureOrder, asked: Sequence[str], keep: Keep | None) -> Delivery:
+        return self.studio.deliver(
+            order.request, asked, run_id=order.run_id, keep=keep, across_runs=self.across_runs
+        )
 
     def _in_the_shadow(self, order: PictureOrder, caches: Caches, found: Obtained) -> Obtained:
         """Make a share of what is reused after all, compare, and say what came of it.
@@ -174,12 +180,8 @@ class PictureSource:
             with caches.flights.hold(fingerprint, self.deadline_s) as first:
                 if not first:  # another process has just done this
                     return found
-                delivery = self.studio.deliver(
-                    order.request,
-                    [order.provider],
-                    run_id=order.run_id,
-                    keep=partial(self._keep, order, caches),
-                )
+                keep = partial(self._keep, order, caches)
+                delivery = self._delivered(order, [order.provider], keep)
         except (ProviderError, BudgetExceeded, NotConfigured, TimeoutError) as error:
             note = f"It was to be made in the shadow to see whether its reuse is right: {error}"
             _log.warning("%s: %s", order.request.image_key, note)

@@ -76,6 +76,7 @@ class Station:
         self.name = name
         self.provider = configured.provider
         self.in_house = configured.in_house
+        self.concurrency = configured.concurrency
         self.ledger: Ledger = FreeWork() if configured.in_house else ledger
         self.limiter = Limiter(
             configured.concurrency, configured.requests_per_min, clock=clock, sleep=sleep

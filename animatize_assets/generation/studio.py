@@ -14,6 +14,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from animatize_assets.generation.across_runs import AcrossRuns
 from animatize_assets.generation.journey import Keep
 from animatize_assets.generation.models import Delivery, PictureRequest
 from animatize_assets.generation.router import Router
@@ -46,6 +47,7 @@ class Studio:
         *,
         run_id: str | None = None,
         keep: Keep | None = None,
+        across_runs: AcrossRuns | None = None,
     ) -> Delivery:
         """Return what :meth:`Router.deliver` returns, or raise what it raises, in this thread.
 
@@ -53,7 +55,9 @@ class Studio:
             RuntimeError: the studio is closed, or the caller is the loop itself.
         """
         router = self._loop.router()
-        return self._loop.result_of(router.deliver(request, order, run_id=run_id, keep=keep))
+        return self._loop.result_of(
+            router.deliver(request, order, run_id=run_id, keep=keep, across_runs=across_runs)
+        )
 
     def states(self) -> tuple[ProviderState, ...]:
         """Return how each provider is doing now; opens the providers when that is not done yet."""

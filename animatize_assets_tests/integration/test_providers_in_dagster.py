@@ -16,6 +16,7 @@ from PIL import Image
 
 from animatize_assets.cli.entry import execute
 from animatize_assets.defs.assets import COST_TAG
+from animatize_assets.defs.provider_pools import pool_of
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
 
 Animatize = Callable[..., tuple[int, Any]]
@@ -117,6 +118,10 @@ def test_every_provider_makes_a_picture_that_is_paid_once(
     assert_no_key(server, data_dir)
     with dg.DagsterInstance.from_config(os.environ["DAGSTER_HOME"]) as instance:
         tags = [run.tags.get(COST_TAG) for run in instance.get_runs()]
+        for provider in PROVIDERS:
+            pool = instance.event_log_storage.get_concurrency_info(pool_of(provider))
+            assert pool.slot_count > 0
+            assert (pool.active_slot_count, pool.pending_step_count) == (0, 0)
     paid = [float(tag) for tag in tags if tag is not None]
     assert sum(paid) == pytest.approx(billed / 1e9, abs=4e-4)
 
