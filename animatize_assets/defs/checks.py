@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Set
 import dagster as dg
 
 from animatize_assets.animatic.models import ClipRecord
+from animatize_assets.errors import StorageFailed
 from animatize_assets.generation.models import PictureRecord
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.movement.models import MovementPrediction
@@ -99,7 +100,10 @@ class Verdicts:
         if outcome.record is None:
             problem: str | None = outcome.error.reason if outcome.error else "Not made."
         else:
-            problem = self._judges[check](outcome.record, outcome.image_key)
+            try:
+                problem = self._judges[check](outcome.record, outcome.image_key)
+            except StorageFailed as error:  # what it is judged by cannot be read
+                problem = error.message
         if problem is not None:
             self._short.setdefault(check, {})[outcome.image_key] = problem
 
@@ -131,8 +135,7 @@ class Verdicts:
 
     def _prompt(self, record: Record, image_key: str) -> str | None:
         assert isinstance(record, MotionPrompt)  # noqa: S101  # the stage's record type
-        prediction = self._predictions.get(image_key)
-        return prompt_problem(record, prediction) if prediction else None
+        return prompt_problem(record, self._prediction(image_key))
 
     def _picture(self, record: Record, _: str) -> str | None:
         assert isinstance(record, PictureRecord)  # noqa: S101  # the stage's record type
@@ -144,5 +147,18 @@ class Verdicts:
 
     def _clip(self, record: Record, image_key: str) -> str | None:
         assert isinstance(record, ClipRecord)  # noqa: S101  # the stage's record type
-        prediction = self._predictions.get(image_key)
-        return clip_problem(self._artifacts, record, prediction) if prediction else None
+        return clip_problem(self._artifacts, record, self._prediction(image_key))
+
+    def _prediction(self, image_key: str) -> MovementPrediction:
+        """Return the prediction of this run, or the stored one where the run makes none.
+
+        Raises:
+            StorageFailed: there is none any more, though something was made from it.
+
+        """
+        known = self._predictions.get(image_key)
+        if known is None:
+            known = self._artifacts.current("movement_prediction", image_key, MovementPrediction)
+        if known is None:
+            raise StorageFailed(f"{image_key} has no movement_prediction any more to judge by.")
+        return known

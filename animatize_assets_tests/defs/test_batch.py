@@ -10,8 +10,17 @@ import dagster as dg
 import pytest
 
 from animatize_assets.defs.checks import CHECK_SPECS
+from animatize_assets.defs.partitions import range_tags
 from animatize_assets.pipeline.stages import NEEDS, STAGES
-from animatize_assets_tests.defs.runs import failed_images, materializations, register, run, states
+from animatize_assets_tests.defs.runs import (
+    QUIET,
+    cheap_definitions,
+    failed_images,
+    materializations,
+    register,
+    run,
+    states,
+)
 from animatize_assets_tests.pipeline.cheap import made, wish
 
 
@@ -110,6 +119,47 @@ def test_rendering_again_makes_only_picture_and_clip(
         "picture_is_by_the_asked_provider",
         "clip_is_playable",
     }
+
+
+def stored_file(data_dir: Path, stage: str, image_key: str, name: str) -> Path:
+    (found,) = (data_dir / "artifacts" / stage / image_key).glob(f"*/{name}")
+    return found
+
+
+def test_checks_judge_also_what_is_made_without_its_movement(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    """Runs of single assets take the stored camera path; they do not pass for want of one."""
+    keys = register(instance, data_dir, 2)
+    assert run(instance, keys).success
+    clip = stored_file(data_dir, "animatic_clip", keys[0], "clip.mp4")
+    clip.write_bytes(clip.read_bytes()[:100])
+    prompt = stored_file(data_dir, "motion_prompt", keys[1], "record.json")
+    prompt.write_text(prompt.read_text().replace("Slow zoom in, ", "Slow pan left, "))
+
+    def failing(*assets: str) -> dict[str, object]:
+        ran = (
+            cheap_definitions()
+            .resolve_job_def("animate_images")
+            .execute_in_process(
+                instance=instance,
+                tags=range_tags(keys),
+                run_config=QUIET,
+                asset_selection=[dg.AssetKey(asset) for asset in assets],
+            )
+        )
+        return {
+            check.check_name: check.metadata["failing"].value
+            for check in ran.get_asset_check_evaluations()
+            if not check.passed
+        }
+
+    (told,) = failing("generated_picture", "animatic_clip").items()
+    assert told[0] == "clip_is_playable"
+    assert list(told[1]) == [keys[0]]
+    (told,) = failing("motion_prompt").items()
+    assert told[0] == "prompt_fits_and_names_the_move"
+    assert list(told[1]) == [keys[1]]
 
 
 def test_rendering_again_what_was_never_made_says_what_to_do(
