@@ -12,6 +12,8 @@ from animatize_assets.cli.terminal import Terminal
 from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.errors import AnimatizeError
 from animatize_assets.generation.catalogue import Catalogue, load_catalogue
+from animatize_assets.generation.picture_call import key_of
+from animatize_assets.generation.reachability import checked_address
 from animatize_assets.generation.reachability import reach as asked
 from animatize_assets.pipeline.generation_setup import PAID, ProviderSetup, missing
 
@@ -24,6 +26,7 @@ def doctor(terminal: Terminal, *, reach: bool) -> int:
     findings = [
         finding for name in PAID for finding in _provider(workplace, catalogue, name, ask=reach)
     ]
+    findings += _fallbacks(workplace)
     findings += _texts(workplace, catalogue)
     findings += _files(workplace)
     terminal.document({"findings": findings})
@@ -50,12 +53,35 @@ def _provider(
     findings = [_model(catalogue, name, how.model)]
     if name == "comfyui":
         findings.append(_workflow(how))
-    if ask:
+    return [*findings, _access(name, how, ask=ask)]
+
+
+def _access(name: str, how: ProviderSetup, *, ask: bool) -> dict[str, Any]:
+    """Judge address and key by their looks; ``ask`` also asks the provider."""
+    what = f"{name}: address and key" if how.api_key else f"{name}: address"
+    try:
+        checked_address(name, how.base_url)
+        if how.api_key is not None:
+            key_of(how.api_key, name)
+        if not ask:
+            return _finding(what, "ok", "not asked; --reach asks")
         reached = asyncio.run(asked(name, how.base_url, how.api_key))
-        findings.append(
-            _finding(f"{name}: address and key", "ok" if reached.ok else "failed", reached.says)
-        )
-    return findings
+    except AnimatizeError as error:
+        return _finding(what, "failed", error.message)
+    return _finding(what, "ok" if reached.ok else "failed", reached.says)
+
+
+def _fallbacks(workplace: Workplace) -> list[dict[str, Any]]:
+    """Warn of fallbacks that would be passed over."""
+    setup = workplace.generation
+    lacking = {
+        name: missing(name, setup.providers.get(name, ProviderSetup())) for name in setup.fallback
+    }
+    return [
+        _finding(f"fallback: {name}", "warning", f"it is passed over: {lacks}")
+        for name, lacks in lacking.items()
+        if lacks
+    ]
 
 
 def _model(catalogue: Catalogue, provider: str, named: str | None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from animatize_assets.errors import NotConfigured
+from animatize_assets.generation.picture_call import address_of, key_of
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -38,12 +39,12 @@ async def reach(name: str, base_url: str | None, api_key: SecretStr | None) -> R
     """Ask the provider ``name`` whether it is there and takes the key.
 
     Raises:
-        NotConfigured: it has no address.
+        NotConfigured: it has no address, or a key or an address that would not be used.
     """
     import aiohttp
 
     usual, path = _QUESTIONS[name]
-    address = (base_url or usual).rstrip("/")
+    address = checked_address(name, base_url) or usual
     if not address:
         raise NotConfigured(f"Provider '{name}' has no address; set ANIMATIZE_COMFYUI_URL.")
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
@@ -61,10 +62,21 @@ async def reach(name: str, base_url: str | None, api_key: SecretStr | None) -> R
         return Reached(ok=False, says=f"It cannot be reached ({type(error).__name__}).")
 
 
+def checked_address(name: str, base_url: str | None) -> str | None:
+    """Return the address that is set, without a slash at its end.
+
+    Raises:
+        NotConfigured: it is none, or a key would travel unencrypted to it.
+    """
+    if not base_url:
+        return None
+    return base_url.rstrip("/") if name == "comfyui" else address_of(base_url, name)
+
+
 def _headers(name: str, api_key: SecretStr | None) -> dict[str, str]:
     if api_key is None:
         return {}
-    key = api_key.get_secret_value()
+    key = key_of(api_key, name)
     if name == "openai":
         return {"Authorization": f"Bearer {key}"}
     return {"flux": {"x-key": key}, "imagen": {"x-goog-api-key": key}}.get(name, {})

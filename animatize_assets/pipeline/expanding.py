@@ -13,9 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import SecretStr
+
 from animatize_assets.errors import NotConfigured
 from animatize_assets.generation.catalogue import load_catalogue
 from animatize_assets.generation.expansion_accounts import LedgerAccounts
+from animatize_assets.generation.picture_call import address_of, key_of
 from animatize_assets.generation.policy import Policy
 from animatize_assets.generation.prices import PerToken
 from animatize_assets.generation.retrying import with_retries
@@ -133,13 +136,12 @@ class Expansions:
             NotConfigured: there is no key.
         """
         self._check()
-        openai = self.setup.providers["openai"]
-        assert openai.api_key is not None  # noqa: S101  # checked above
+        api_key, base_url = self._access()
         models = [self._model(self.setup.expansion_draft_model)]
         models.append(self._model(self.setup.expansion_model))
         return BatchDesk(
             self.engine,
-            open_client(openai.api_key, openai.base_url),
+            open_client(api_key, base_url),
             LedgerAccounts(self.ledger),
             models={model.name: model for model in models},
         )
@@ -157,11 +159,10 @@ class Expansions:
             raise NotConfigured(f"Prompts cannot be expanded: {lacks}.")
 
     def _expander(self) -> PromptExpander:
-        openai = self.setup.providers["openai"]
-        assert openai.api_key is not None  # noqa: S101  # checked before
+        api_key, base_url = self._access()
         client = ChatClient(
-            openai.api_key,
-            openai.base_url,
+            api_key,
+            base_url,
             LedgerAccounts(self.ledger),
             SqlRefusedParameters(self.engine),
         )
@@ -171,6 +172,17 @@ class Expansions:
             draft=self._model(self.setup.expansion_draft_model),
             retrying=_retried,
         )
+
+    def _access(self) -> tuple[SecretStr, str | None]:
+        """Return OpenAI's key and address, judged as for its pictures.
+
+        Raises:
+            NotConfigured: a key that cannot be one, or an address without encryption.
+        """
+        openai = self.setup.providers["openai"]
+        assert openai.api_key is not None  # noqa: S101  # checked before
+        base_url = address_of(openai.base_url, "openai") if openai.base_url else None
+        return SecretStr(key_of(openai.api_key, "openai")), base_url
 
     @staticmethod
     def _model(name: str) -> TextModel:

@@ -6,12 +6,15 @@ here: environment variables (``settings``), opening anything (``source_opening``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import SecretStr
+
+from animatize_assets.errors import InvalidSetting
 
 PAID = ("openai", "flux", "imagen", "comfyui")
 """Providers that need something to be set up; ``local`` needs nothing."""
@@ -39,7 +42,12 @@ class ProviderSetup:
 
 @dataclass(frozen=True)
 class GenerationSetup:
-    """Everything that a person may set about generation. The defaults need nothing."""
+    """Everything that a person may set about generation. The defaults need nothing.
+
+    Raises:
+        InvalidSetting: a provider is named that there is not, or an amount that is none. A
+            misspelt name would be a fallback or a budget that silently is not there.
+    """
 
     providers: Mapping[str, ProviderSetup] = field(default_factory=dict)
     enabled: tuple[str, ...] = ("local", *PAID)
@@ -61,17 +69,41 @@ class GenerationSetup:
     results_ttl_s: float = 7 * 86_400
     results_max_bytes: int = 10_000_000_000
 
+    def __post_init__(self) -> None:
+        _known("ANIMATIZE_FALLBACK", self.fallback)
+        _known("ANIMATIZE_BUDGET_PROVIDER_DAY_USD", self.budget_provider_day_usd)
+        _known("The resource field 'enabled'", self.enabled)
+        for name, usd in self.budget_provider_day_usd.items():
+            if not (math.isfinite(usd) and usd >= 0):
+                raise InvalidSetting(
+                    f"ANIMATIZE_BUDGET_PROVIDER_DAY_USD gives {name} {usd}; give 0 dollars or more."
+                )
+        if not 0 <= self.shadow_share <= 1:
+            raise InvalidSetting(f"A shadow share of {self.shadow_share} is no share of 0 to 1.")
+
     def changed(self, **changes: Any) -> GenerationSetup:
         """Return this with some fields replaced."""
         return replace(self, **changes)
 
     def order(self, asked: str) -> tuple[str, ...]:
-        """Return the providers to ask for a picture of ``asked``, one after the other."""
+        """Return the providers to ask for a picture of ``asked``, one after the other.
+
+        ``local`` ends the list wherever it is named: nothing after it would ever be asked.
+        """
         if asked == "local":
             return ("local",)
-        ends = ("local",) if self.fallback_to_local and "local" in self.enabled else ()
-        wanted = (asked, *(name for name in self.fallback if name in self.enabled), *ends)
-        return tuple(dict.fromkeys(wanted))
+        ends_local = self.fallback_to_local or "local" in self.fallback
+        others = (name for name in self.fallback if name in self.enabled and name != "local")
+        ends = ("local",) if ends_local and "local" in self.enabled else ()
+        return tuple(dict.fromkeys((asked, *others, *ends)))
+
+
+def _known(setting: str, names: Iterable[str]) -> None:
+    there = ("local", *PAID)
+    if unknown := [name for name in names if name not in there]:
+        raise InvalidSetting(
+            f"{setting} names '{unknown[0]}', which is no provider; there are: {', '.join(there)}."
+        )
 
 
 def missing(name: str, setup: ProviderSetup) -> str | None:

@@ -1,0 +1,134 @@
+"""What the commands about providers and caches say, without any provider being asked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from upath import UPath
+
+from animatize_assets.generation.catalogue import ProviderModel, load_catalogue
+from animatize_assets.generation.request_log import LoggedRequest, RequestLog, RequestOutcome
+from animatize_assets.generation.shadowing import Comparison
+from animatize_assets.images.limits import ImageLimits
+from animatize_assets.pipeline.source_opening import open_shadow_log
+from animatize_assets.pipeline.workshop import open_stores
+from animatize_assets_tests.cli.conftest import Animatize
+
+SECRET = "sk-" + "s3cret" * 4
+LIMITS = ImageLimits(max_bytes=10**6, max_pixels=10**6, min_side_px=1)
+
+
+def verdict_of(document: dict[str, list[dict[str, str]]], what: str) -> tuple[str, str]:
+    (found,) = [each for each in document["findings"] if each["what"] == what]
+    return found["verdict"], found["why"]
+
+
+@pytest.mark.parametrize(
+    "model", [each for each in load_catalogue().of("openai") if "picture" in each.does]
+)
+def test_the_doctor_judges_every_model_by_its_end(
+    animatize: Animatize, monkeypatch: pytest.MonkeyPatch, model: ProviderModel
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    monkeypatch.setenv("ANIMATIZE_OPENAI_MODEL", model.model)
+    today = datetime.now(UTC).date()
+    answer = animatize("doctor", "--json")
+    verdict, why = verdict_of(answer.document, f"openai: {model.model}")
+    if model.is_retired(today):
+        successor = load_catalogue().live_successor(model, today).model
+        assert (answer.code, verdict) == (1, "failed")
+        assert f"'{successor}'" in why
+    elif model.warning(today):
+        assert verdict == "warning"
+        assert str(model.shutdown) in why
+    else:
+        assert verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OPENAI_API_KEY", f"{SECRET} {SECRET}"),
+        ("OPENAI_API_KEY", f"{SECRET}\n\n{SECRET}"),
+        ("ANIMATIZE_OPENAI_BASE_URL", "http://192.0.2.1/v1"),
+        ("ANIMATIZE_OPENAI_BASE_URL", "nonsense"),
+    ],
+)
+@pytest.mark.parametrize("reach", [[], ["--reach"]])
+def test_the_doctor_refuses_what_no_run_would_use_and_sends_no_key(
+    animatize: Animatize, monkeypatch: pytest.MonkeyPatch, name: str, value: str, reach: list[str]
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    monkeypatch.setenv(name, value)
+    answer = animatize("doctor", "--json", *reach)
+    assert (answer.code, verdict_of(answer.document, "openai: address and key")[0]) == (
+        1,
+        "failed",
+    )
+    assert SECRET not in answer.out + answer.err
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ANIMATIZE_FALLBACK", '["flux", "fluks"]'),
+        ("ANIMATIZE_BUDGET_PROVIDER_DAY_USD", '{"opnai": 5}'),
+        ("ANIMATIZE_BUDGET_PROVIDER_DAY_USD", '{"openai": -5}'),
+        ("ANIMATIZE_BUDGET_PROVIDER_DAY_USD", '{"openai": NaN}'),
+    ],
+)
+@pytest.mark.parametrize("command", ["doctor", "providers"])
+def test_a_fallback_or_a_budget_that_would_silently_be_none_is_refused(
+    animatize: Animatize, monkeypatch: pytest.MonkeyPatch, name: str, value: str, command: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    answer = animatize(command, "--json")
+    assert answer.code == 2
+    assert answer.document["error"]["code"] == "invalid_setting"
+    assert name in answer.document["error"]["message"]
+
+
+def test_the_doctor_warns_of_a_fallback_that_is_not_configured(
+    animatize: Animatize, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANIMATIZE_FALLBACK", '["flux"]')
+    answer = animatize("doctor", "--json")
+    verdict, why = verdict_of(answer.document, "fallback: flux")
+    assert (answer.code, verdict) == (0, "warning")
+    assert "ANIMATIZE_FLUX_API_KEY" in why
+
+
+def test_stats_tell_how_often_each_kind_of_hit_answered(
+    animatize: Animatize, data_dir: Path
+) -> None:
+    assert animatize("cache", "stats", "--json").document["requests"] is None
+    images, _ = open_stores(UPath(data_dir), LIMITS)
+    outcomes: list[RequestOutcome] = ["made", "made", "exact", "canonical", "canonical"]
+    for provider, outcome in [("local", "made"), *(("flux", each) for each in outcomes)]:
+        RequestLog(images.engine).write(
+            LoggedRequest(
+                image_key="boat-0123456789abcdef",
+                target="flux",
+                style="noir",
+                provider=provider,
+                model="m",
+                width=16,
+                height=16,
+                movement="zoom_in",
+                outcome=outcome,
+            )
+        )
+    images.engine.dispose()
+    log = open_shadow_log(data_dir)
+    for wrong in (False, False, True, False):
+        log.write(Comparison("2026-11-21T00:00:00+00:00", "k", "canonical", 0.1, wrong))
+    told = animatize("cache", "stats", "--json").document
+    assert told["requests"]["counts"]["made"] == 2
+    assert told["requests"]["rates"] == {"exact": 0.2, "canonical": 0.4, "similar": 0.0}
+    assert told["requests"]["hit_rate"] == pytest.approx(0.6)
+    assert (told["reuse"]["canonical"]["compared"], told["reuse"]["canonical"]["wrong"]) == (4, 1)
+    page = animatize("cache", "stats").out
+    assert "60.0%" in page
+    assert "1 of 4" in page
