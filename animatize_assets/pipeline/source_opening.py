@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from animatize_assets.generation.catalogue import Catalogue
     from animatize_assets.generation.ledger import SqlLedger
-    from animatize_assets.generation.memory_cache import MemoryBudget, MemoryCache
+    from animatize_assets.generation.memory_cache import CacheUsage, MemoryBudget, MemoryCache
     from animatize_assets.generation.policy import Policy
     from animatize_assets.generation.provider import PictureProvider
     from animatize_assets.generation.result_store import ResultStore
@@ -37,10 +37,15 @@ if TYPE_CHECKING:
     from animatize_assets.generation.shadowing import ShadowLog
     from animatize_assets.images.artifacts import ArtifactStore
     from animatize_assets.pipeline.expanding import Expansions
+    from animatize_assets.pipeline.remembered_analyses import RememberedAnalyses
+    from animatize_assets.scene.models import SceneAnalysis
 
 
 VECTORS_BYTES = 5_000_000
 """Bound of the cache of texts' vectors: about 3,000 of them."""
+
+ANALYSES_BYTES = 40_000_000
+"""Bound of the cache of analyses that were read: about 1,500 of them, of 25 KB each."""
 
 UNSTATED_CONCURRENCY = 8
 """Calls at a time to a provider that states no limit: enough to hide its latency."""
@@ -202,6 +207,26 @@ def _memory() -> MemoryBudget:
     from animatize_assets.generation.memory_cache import MemoryBudget
 
     return MemoryBudget()
+
+
+def memory_usage() -> tuple[CacheUsage, ...]:
+    """Return bytes, hits and misses of every cache in this process's memory, as metrics tell them.
+
+    A cache that nothing was looked up in yet is not among them.
+    """
+    return _memory().usage()
+
+
+@lru_cache(maxsize=1)
+def open_analyses() -> RememberedAnalyses:
+    """Open this process's one cache of analyses."""
+    from animatize_assets.generation.memory_cache import size_in_bytes
+    from animatize_assets.pipeline.remembered_analyses import RememberedAnalyses, Stored
+
+    kept: MemoryCache[Stored, SceneAnalysis] = _memory().cache(
+        "analyses", ANALYSES_BYTES, size_in_bytes
+    )
+    return RememberedAnalyses(kept)
 
 
 @lru_cache(maxsize=2)

@@ -228,7 +228,7 @@ def _collect_inputs(work: Work, stage: str, finished: dict[str, Finished]) -> No
 def _stored(work: Work, stage: str) -> Finished:
     plan, artifacts = work.workshop.stages[stage], work.workshop.artifacts
     fingerprint = artifacts.current_fingerprint(stage, work.image_key)
-    record = artifacts.current(stage, work.image_key, plan.record_type)
+    record = None if fingerprint is None else _found(work, stage, fingerprint)
     if record is None or fingerprint is None:
         raise StorageFailed(
             f"{work.image_key} has no {stage} yet; materialize {stage} first, or the whole chain."
@@ -240,7 +240,7 @@ def _found_or_made(work: Work, stage: str, version: str) -> tuple[Finished, bool
     plan, artifacts = work.workshop.stages[stage], work.workshop.artifacts
     determinants = {"stage": stage, "code": version, "of": {**plan.determinants(work)}}
     fingerprint = digest_of(determinants)[:FINGERPRINT_HEX]
-    record = artifacts.find(stage, work.image_key, fingerprint, plan.record_type)
+    record = _found(work, stage, fingerprint)
     if record is not None and not plan.is_final(record):
         artifacts.forget(stage, work.image_key, fingerprint)
         record = None
@@ -252,6 +252,15 @@ def _found_or_made(work: Work, stage: str, version: str) -> tuple[Finished, bool
         record = plan.make(work, draft)
         draft.commit(record)
     return Finished(record, fingerprint, plan.data_version(record, fingerprint)), True
+
+
+def _found(work: Work, stage: str, fingerprint: str) -> Record | None:
+    """Return a stored result; an analysis that this process has read before is not read again."""
+    workshop = work.workshop
+    if stage == "scene_analysis" and workshop.analyses is not None:
+        return workshop.analyses.find(workshop.artifacts, work.image_key, fingerprint)
+    record_type = workshop.stages[stage].record_type
+    return workshop.artifacts.find(stage, work.image_key, fingerprint, record_type)
 
 
 def _told(error: Exception) -> StageError:

@@ -24,7 +24,7 @@ from animatize_assets.pipeline.generation_setup import ONLY_LOCAL, GenerationSet
 from animatize_assets.pipeline.making import default_stages
 from animatize_assets.pipeline.model_files import digest_of_model_files
 from animatize_assets.pipeline.request import PipelineRequest
-from animatize_assets.pipeline.source_opening import open_expansions, open_source
+from animatize_assets.pipeline.source_opening import open_analyses, open_expansions, open_source
 from animatize_assets.pipeline.stages import Stage
 from animatize_assets.pipeline.versions import code_versions
 from animatize_assets.prompts.dialects import Dialects, load_dialects
@@ -33,6 +33,7 @@ from animatize_assets.scene.optional_models import SceneModels, load_scene_model
 if TYPE_CHECKING:
     from animatize_assets.images.store import ImageStore
     from animatize_assets.pipeline.expanding import Expansions
+    from animatize_assets.pipeline.remembered_analyses import RememberedAnalyses
 
 DATABASE = "animatize.db"
 """File name of the database inside the data folder."""
@@ -61,6 +62,8 @@ class Workshop:
 
     expansions: Expansions | None = None
     """What expands prompts; None when nothing is set up for it."""
+    analyses: RememberedAnalyses | None = None
+    """Those that this process has read; None: each is read whenever it is needed."""
     run_id: str | None = None
     """Of the Dagster run that works here: budgets count per run."""
 
@@ -129,4 +132,5 @@ def open_workshop(
         expansions=open_expansions(generation, images.engine),
         scene_models=load_scene_models(depth_model, face_model),
         scene_models_digest=digest_of_model_files(depth_model, face_model),
+        analyses=open_analyses(),
     )

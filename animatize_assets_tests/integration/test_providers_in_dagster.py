@@ -178,8 +178,12 @@ def test_a_quote_is_near_the_bill(animatize: Animatize, server: LoopbackServer, 
     assert told["low_usd"] <= bill <= told["high_usd"]
 
 
-def test_lost_artefacts_are_found_in_the_result_store(
-    animatize: Animatize, server: LoopbackServer, key: str, data_dir: Path
+def test_lost_artefacts_are_found_in_the_result_store_and_no_cache_drops_an_assets_file(
+    animatize: Animatize,
+    server: LoopbackServer,
+    key: str,
+    data_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert animatize("run", key, "--provider", "flux", "--size", SIZE)[0] == 0
     before = len(server.bill)
@@ -192,6 +196,13 @@ def test_lost_artefacts_are_found_in_the_result_store(
     assert picture["cost_usd"] == 0
     code, usage = animatize("cache", "stats")
     assert (code, usage["results"]["entries"]) == (0, 1)
+    assert usage["requests"]["counts"]["exact"] == 1
+    monkeypatch.setenv("ANIMATIZE_RESULTS_TTL_DAYS", "1e-9")
+    assert animatize("cache", "clean")[1]["dropped"]["expired"] == 1
+    with Image.open(picture["path"]) as opened:
+        opened.load()
+    assert animatize("run", key, "--provider", "flux", "--size", SIZE)[0] == 0
+    assert len(server.bill) == before
 
 
 def test_reproducing_says_what_is_equal_and_pays_only_when_told(
