@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from animatize_assets.errors import RenderingFailed
+
+if TYPE_CHECKING:
+    import av
 
 PRESET = "veryfast"
 """x264's trade of time for size. An animatic is made often and kept briefly."""
@@ -77,7 +81,7 @@ def encode_mp4(
             codec.color_primaries = codec.color_trc = codec.colorspace = _BT709
             codec.color_range = _LIMITED
             for index, planes in enumerate(frames):
-                frame = av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")
+                frame = _as_frame(planes, height)
                 frame.pts = index
                 frame.time_base = Fraction(1, fps)
                 container.mux(stream.encode(frame))
@@ -88,6 +92,20 @@ def encode_mp4(
     except BaseException:
         _discard(target)
         raise
+
+
+def _as_frame(planes: NDArray[np.uint8], height: int) -> av.VideoFrame:
+    """Return a frame of ``height`` rows that shows ``planes``, without a copy where that can be.
+
+    PyAV (18.1) takes a buffer's height down to a multiple of 4. The encoder would stretch such a
+    frame, and its chroma would begin in the last rows of its luma.
+    """
+    import av  # here: as above
+
+    frame = av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")
+    if frame.height == height:
+        return frame
+    return av.VideoFrame.from_ndarray(planes, format="yuv420p")
 
 
 def _discard(file: Path) -> None:

@@ -81,6 +81,29 @@ def test_frames_duration_and_size_are_what_the_path_says(
         ].time_base == pytest.approx(path.frame_count / fps)
 
 
+@pytest.mark.parametrize(
+    ("frame", "levels"),
+    [((320, 180), 2), ((320, 182), 2), ((178, 322), 2), ((66, 34), 6), ((16, 18), 6)],
+)
+def test_every_decoded_frame_is_the_one_that_was_drawn(
+    tmp_path: Path, frame: tuple[int, int], levels: float
+) -> None:
+    """In luma and in chroma, whatever the size: nothing is scaled or moved on the way."""
+    path = camera_path("zoom_in", "in", {}, {"zoom": 1.05}, duration_s=0.25)
+    soft = cv2.GaussianBlur(np.random.default_rng(3).normal(0, 1, (360, 640, 3)), (0, 0), 12)
+    image = np.clip(128 + 50 * soft / soft.std(), 0, 255).astype(np.uint8)
+    renderer = FrameRenderer(image, even_depth(), path, *frame)
+    write_clip(renderer, path, mp4=tmp_path / "c.mp4", preview=tmp_path / "p.webp", recipe={})
+    import av
+
+    with av.open(str(tmp_path / "c.mp4")) as container:
+        decoded = [shown.to_ndarray() for shown in container.decode(video=0)]
+    for planes, t in zip(decoded, frame_times(path), strict=True):
+        error = np.abs(planes.astype(int) - renderer.render_planes(t))
+        assert error[: frame[1]].mean() < levels
+        assert error[frame[1] :].mean() < levels
+
+
 def test_a_browser_can_play_it(tmp_path: Path) -> None:
     facts = _write(tmp_path, EVERY_MOVE[3])
     assert (facts.codec, facts.pixel_format) == ("h264", "yuv420p")
