@@ -199,16 +199,17 @@ class GpuFigures:
         if look.memory_used_mb is not None:
             self._memory.append(look.memory_used_mb)
 
-    def fields(self) -> tuple[dict[str, Any], dict[str, str]]:
+    def fields(self, unlooked: str | None = None) -> tuple[dict[str, Any], dict[str, str]]:
         """Return the GPU fields of ``ResourceUse`` that are known, and what is not and why.
 
-        Of a shared job the device's name and size are kept, and nothing else.
+        Of a shared job the device's name and size are kept, and nothing else. ``unlooked``: why
+        there was no look at all, if not because the job was too short.
         """
         looks = sum(self._looks.values())
         own = self._looks["process"] + self._looks["device"]
         shared = self._looks["shared"]
         if not looks:
-            return {}, {"gpu": "the job ended before the first look at the GPU"}
+            return {}, {"gpu": unlooked or "the job ended before the first look at the GPU"}
         if not own + shared:
             return {}, {"gpu": self._reason or UNUSED}
         known, unmeasured = self._of_devices()
