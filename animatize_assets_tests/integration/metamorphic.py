@@ -14,7 +14,6 @@ from typing import Literal
 from animatize_assets.images.decoding import load_working_copy
 from animatize_assets.movement.models import Category, MovementPrediction
 from animatize_assets.movement.prediction import predict_movements
-from animatize_assets.movement.proposals import TIE_WIDTH
 from animatize_assets.movement.rule_schema import RuleBook
 from animatize_assets.scene.analysis import analyze_scene
 from animatize_assets.scene.models import SceneAnalysis
@@ -66,13 +65,6 @@ class Answer:
         """Whether the camera holds still for want of a lead, not because a rule says so."""
         return self.prediction.camera.rule in ("no_evidence", "tied_evidence")
 
-    def best(self, category: Category) -> set[Move]:
-        """The top movement of a category and those within the tie width of it."""
-        kept = [m for m in self.prediction.movements if m.category == category]
-        return {
-            (m.type, m.direction) for m in kept if kept[0].confidence - m.confidence < TIE_WIDTH
-        }
-
 
 def answer_of(encoded: Encoded, folder: Path, rules: RuleBook) -> Answer:
     """Analyse a file's bytes as ``animatize analyze`` does."""
@@ -110,17 +102,15 @@ def compare_scenes(before: str, after: str) -> Verdict:
 def is_by_doubt(question: str, before: Answer, after: Answer) -> bool:
     """Whether one of two unlike answers to a question was a doubtful one.
 
-    Of the scene: its margin was below the tie width. Of a category whose movement appeared, went
-    or lost its direction: nothing was clear enough to be kept, or to point; the camera held still
-    for want of a lead. Of a movement that gave way to another one: the two were tied.
+    Of the scene: its margin was below the tie width. Of the camera: it held still for want of a
+    lead. Of a character or the environment, whose movement appeared, went or lost its direction:
+    nothing was clear enough to be kept, or to point. A movement that gives way to another one at
+    once is never by doubt.
     """
     if question == "scene":
         return before.is_scene_tied or after.is_scene_tied
     category = next(name for name in CATEGORIES if name == question)
-    was, became = before.top(category), after.top(category)
-    verdict = compare_moves(was, became)
+    verdict = compare_moves(before.top(category), after.top(category))
     if verdict == "doubtful" and category == "camera":
         return before.is_camera_undecided or after.is_camera_undecided
-    if verdict == "different":
-        return was in after.best(category) or became in before.best(category)
     return verdict in ("same", "doubtful")
