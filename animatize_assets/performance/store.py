@@ -64,15 +64,15 @@ class PerformanceStore:
 
     def write(self, connection: Connection, jobs: Iterable[JobRecord]) -> int:
         """Write as :meth:`record` does, within a transaction of the caller."""
-        rows = [to_row(job) for job in jobs]
-        if not rows:
-            return 0
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        # Values beside the statement, not in it: SQLAlchemy then compiles it once, and recording takes
+        # a third of the time.
+        statement = dialect.insert(generation_performance).on_conflict_do_nothing(
+            index_elements=["job_id"]
+        )
         written = 0
-        for row in rows:
-            statement = dialect.insert(generation_performance).values(row)
-            done = connection.execute(statement.on_conflict_do_nothing(index_elements=["job_id"]))
-            written += done.rowcount
+        for job in jobs:
+            written += connection.execute(statement, to_row(job)).rowcount
         return written
 
     def job(self, job_id: str) -> JobRecord | None:
@@ -155,7 +155,7 @@ class PerformanceStore:
         """Return how many jobs finished since then."""
         wanted = select(func.count()).select_from(generation_performance)
         if since is not None:
-            wanted = wanted.where(_jobs.finished_at >= since)
+            wanted = wanted.where(_jobs.finished_at >= since.astimezone(UTC))
         with self.engine.connect() as connection:
             return int(connection.scalar(wanted) or 0)
 
@@ -182,10 +182,11 @@ def _select(
     for column, value in equal.items():
         if value is not None:
             wanted = wanted.where(column == value)
+    # in UTC: SQLite compares what the clock shows and forgets the zone
     if since is not None:
-        wanted = wanted.where(_jobs.finished_at >= since)
+        wanted = wanted.where(_jobs.finished_at >= since.astimezone(UTC))
     if until is not None:
-        wanted = wanted.where(_jobs.finished_at < until)
+        wanted = wanted.where(_jobs.finished_at < until.astimezone(UTC))
     if newest is not None:
         return wanted.order_by(_jobs.finished_at.desc(), _jobs.id.desc()).limit(newest)
     return wanted.order_by(_jobs.finished_at, _jobs.id)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from animatize_assets.database.engine import BUSY_TIMEOUT_S, open_engine
 from animatize_assets.database.migration import upgrade
@@ -23,6 +23,25 @@ def test_sqlite_is_set_up_for_sharing(tmp_path: Path) -> None:
         "journal_mode": "wal", "busy_timeout": BUSY_TIMEOUT_S * 1000, "foreign_keys": 1,
         "synchronous": 2,
     }  # fmt: skip
+    engine.dispose()
+
+
+def test_a_connection_may_be_told_to_hurry(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/animatize.db", wait_s=0.25, is_durable=False)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 250
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 1
+    engine.dispose()
+
+
+def test_a_server_may_be_told_to_hurry(postgres_url: str) -> None:
+    engine = open_engine(postgres_url, wait_s=0.25)
+    with engine.connect() as connection:
+        connection.rollback()
+        assert connection.scalar(text("SHOW lock_timeout")) == "250ms"
+        assert connection.scalar(text("SHOW statement_timeout")) == "250ms"
+        with pytest.raises(OperationalError, match="timeout"):
+            connection.execute(text("SELECT pg_sleep(600)"))
     engine.dispose()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 from animatize_assets.performance.models import JobRecord, Phase, Promise, ResourceUse
 from animatize_assets.performance.store import PerformanceStore
@@ -68,6 +68,14 @@ def test_jobs_come_in_the_order_of_their_end(store: PerformanceStore) -> None:
     cut = MONDAY + timedelta(minutes=2)
     assert [each.job_id for each in store.jobs(since=cut)] == ["job-2", "job-3"]
     assert [each.job_id for each in store.jobs(until=cut)] == ["job-1"]
+
+
+def test_times_of_another_zone_are_the_same_times(store: PerformanceStore) -> None:
+    store.record(*(job(number) for number in (1, 2, 3)))
+    cut = (MONDAY + timedelta(minutes=2)).astimezone(timezone(timedelta(hours=5)))
+    assert [each.job_id for each in store.jobs(since=cut)] == ["job-2", "job-3"]
+    assert list(store.frame(until=cut)["job_id"]) == ["job-1"]
+    assert store.count(since=cut) == 2
 
 
 def test_a_frame_tells_what_was_not_measured(store: PerformanceStore) -> None:
