@@ -1,0 +1,1 @@
+"""Where time, pictures and money are lost: eight kinds of bottleneck, one detector each."""

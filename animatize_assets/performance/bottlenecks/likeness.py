@@ -1,0 +1,175 @@
+"""Comparing like with like: a job that takes longer because it is larger is not slow.
+
+Belongs here: the work of a job, which jobs are alike, and how much longer some take than like
+ones. Does not belong here: why they do (the detectors).
+
+Work is megapixels x frames x steps x pictures of the batch. Time of generation is close to
+multiplicative, so everything is done on logarithms: seconds against work, with the exponent
+(elasticity) estimated from the jobs by Theil and Sen's slope (Sen, JASA 1968), which a third of
+outliers does not move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+LIKE = ("pipeline_type", "job_type", "provider", "model", "gpu_model", "sampler")
+"""Jobs are alike when these agree, and the same parts of the work are known."""
+
+_WORK = ("width", "height", "frame_count", "steps", "batch_size")
+_MOST_POINTS = 300
+"""Theil and Sen's slope looks at pairs: of more points an even sample is taken."""
+_NEIGHBOURS = 7
+"""A job is compared with the median of as many like jobs of nearest work."""
+_WIDEST = 2.0
+"""Likes may be at most so many times larger or smaller; the rest is not compared."""
+_LEAST_SPREAD = 0.05
+"""Of log work; below, it tells nothing of the elasticity."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How much longer some jobs take than like ones."""
+
+    ratio: float
+    """Median of their seconds over what like jobs of equal work take."""
+    p_value: float
+    """One-sided rank test (Mann and Whitney, 1947) against the spread among the likes."""
+    compared: int
+    likes: int
+    excess: pd.Series[float]
+    """Per compared job: log of its seconds over what its likes take."""
+
+
+def work(jobs: pd.DataFrame) -> pd.Series[float]:
+    """Return megapixels x frames x steps x batch; a part that is not known counts as 1."""
+    known = jobs[list(_WORK)].astype("float64").fillna(1.0)
+    return known.prod(axis=1) / 1e6
+
+
+def like_groups(jobs: pd.DataFrame, columns: Sequence[str] = LIKE) -> pd.Series[int]:
+    """Return a number for each job: alike jobs have the same."""
+    import pandas as pd
+
+    key = jobs[list(columns)].astype("string").fillna("?")
+    known = jobs[list(_WORK)].notna().astype("string")
+    whole = pd.concat([key, known], axis=1)
+    return whole.groupby(list(whole.columns), sort=False).ngroup()
+
+
+def work_seconds(jobs: pd.DataFrame) -> pd.Series[float]:
+    """Return the seconds of the work itself: without initialisation and loading a model."""
+    before = jobs["initialization_time_seconds"].fillna(0) + jobs["model_load_time_seconds"].fillna(
+        0
+    )
+    rest = jobs["total_time_seconds"] - before
+    # Clocks of two phases can add up to a hair more than the total.
+    return rest.where(rest > 0)
+
+
+def log_of(values: pd.Series[float]) -> pd.Series[float]:
+    """Return the natural logarithm; NaN where the value is not above 0."""
+    import numpy as np
+    import pandas as pd
+
+    positive = values.where(values > 0).to_numpy(dtype="float64")
+    return pd.Series(np.log(positive), index=values.index)
+
+
+def elasticity(
+    log_seconds: pd.Series[float], log_work: pd.Series[float], groups: pd.Series[int]
+) -> float:
+    """Return by which power of the work the seconds grow, pooled over the groups, within 0..1.5.
+
+    1 where the work does not vary enough to tell: then it does not matter.
+    """
+    import numpy as np
+    from scipy import stats
+
+    x = (log_work - log_work.groupby(groups).transform("median")).to_numpy()
+    y = (log_seconds - log_seconds.groupby(groups).transform("median")).to_numpy()
+    usable = np.isfinite(x) & np.isfinite(y)
+    x, y = x[usable], y[usable]
+    if len(x) > _MOST_POINTS:
+        chosen = np.linspace(0, len(x) - 1, _MOST_POINTS).astype(int)
+        x, y = x[chosen], y[chosen]
+    if len(x) < 3 or float(np.std(x)) < _LEAST_SPREAD:
+        return 1.0
+    return float(np.clip(stats.theilslopes(y, x).slope, 0.0, 1.5))
+
+
+def longer_than_like(
+    jobs: pd.DataFrame,
+    seconds: pd.Series[float],
+    suspects: pd.Series[bool],
+    baseline: pd.Series[bool],
+    *,
+    columns: Sequence[str] = LIKE,
+    least: int = 8,
+) -> Comparison | None:
+    """Compare the suspects with like baseline jobs of nearly equal work.
+
+    Each suspect is set against the seven like jobs of nearest work, carried to its own work; the
+    baseline jobs are set against each other in the same way, and the two sets of log ratios are
+    compared by ranks. None when fewer than ``least`` of either side can be compared.
+    """
+    import numpy as np
+    import pandas as pd
+    from scipy import stats
+
+    usable = (seconds > 0) & (suspects | baseline)
+    groups = like_groups(jobs, columns)[usable]
+    log_work, log_seconds = log_of(work(jobs)[usable]), log_of(seconds[usable])
+    power = elasticity(log_seconds, log_work, groups)
+    against: list[pd.Series[float]] = []
+    among: list[NDArray[np.floating[Any]]] = []
+    for members in groups.groupby(groups).groups.values():
+        x, y = (
+            log_work[members].to_numpy(dtype="float64"),
+            log_seconds[members].to_numpy(dtype="float64"),
+        )
+        is_base = baseline[members].to_numpy()
+        is_suspect = suspects[members].to_numpy()
+        of_suspects = _over_neighbours(x, y, is_suspect, is_base, power)
+        against.append(pd.Series(of_suspects, index=members[is_suspect]).dropna())
+        of_base = _over_neighbours(x, y, is_base, is_base, power)
+        among.append(of_base[np.isfinite(of_base)])
+    if not against:
+        return None
+    excess, spread = pd.concat(against), np.concatenate(among)
+    if len(excess) < least or len(spread) < least:
+        return None
+    test = stats.mannwhitneyu(excess.to_numpy(), spread, alternative="greater")
+    ratio = float(np.exp(excess.median() - np.median(spread)))
+    return Comparison(ratio, float(test.pvalue), len(excess), len(spread), excess)
+
+
+def _over_neighbours(
+    x: NDArray[np.floating[Any]],
+    y: NDArray[np.floating[Any]],
+    asked: NDArray[np.bool_],
+    base: NDArray[np.bool_],
+    power: float,
+) -> NDArray[np.floating[Any]]:
+    """Return y of each asked job over the median of its nearest base jobs, itself left out."""
+    import numpy as np
+
+    order = np.flatnonzero(base)[np.argsort(x[base], kind="stable")]
+    found = np.full(int(asked.sum()), np.nan)
+    for number, job in enumerate(np.flatnonzero(asked)):
+        place = int(np.searchsorted(x[order], x[job]))
+        near = order[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1]
+        distance = np.abs(x[near] - x[job])
+        near = near[(near != job) & (distance <= np.log(_WIDEST))]
+        if len(near) < 2:
+            continue
+        nearest = near[np.argsort(np.abs(x[near] - x[job]), kind="stable")[:_NEIGHBOURS]]
+        found[number] = y[job] - np.median(y[nearest] + power * (x[job] - x[nearest]))
+    return found
