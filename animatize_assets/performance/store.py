@@ -65,8 +65,8 @@ class PerformanceStore:
     def write(self, connection: Connection, jobs: Iterable[JobRecord]) -> int:
         """Write as :meth:`record` does, within a transaction of the caller."""
         dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-        # Values beside the statement, not in it: SQLAlchemy then compiles it once, and recording takes
-        # a third of the time.
+        # Values beside the statement, not in it: SQLAlchemy then compiles it once, and
+        # recording takes a third of the time.
         statement = dialect.insert(generation_performance).on_conflict_do_nothing(
             index_elements=["job_id"]
         )
