@@ -44,7 +44,7 @@ def _provider(name: str, catalogue: Catalogue, workplace: Workplace) -> dict[str
         "configured": lacks is None,
         "reason": lacks,
         "model": how.model or catalogue.default(name).model,
-        "breaker": _breakers(workplace).get(name, "closed"),
+        **_breaker(workplace, name),
         "models": [
             model.model_dump(mode="json", exclude={"provider", "facts"})
             | {"retired": model.is_retired(today)}
@@ -53,19 +53,36 @@ def _provider(name: str, catalogue: Catalogue, workplace: Workplace) -> dict[str
     }
 
 
-def _breakers(workplace: Workplace) -> dict[str, str]:
-    """Return the last seen state of each provider's breaker."""
+def _breaker(workplace: Workplace, name: str) -> dict[str, str | None]:
+    """Return the state of a provider's breaker as any process last saw it, since when, and why.
+
+    A process that ended with an open one says nothing more: the next one begins with a closed one.
+    """
+    closed: dict[str, str | None] = {
+        "breaker": "closed",
+        "breaker_since": None,
+        "breaker_reason": None,
+    }
     if not workplace.exists:
-        return {}
+        return closed
     from animatize_assets.generation.health import HealthBoard  # noqa: PLC0415 - SQLAlchemy
 
-    return {each.provider: each.state for each in HealthBoard(workplace.images.engine).read()}
+    for seen in HealthBoard(workplace.images.engine).read():
+        if seen.provider == name and seen.state != "closed":
+            since = seen.opened_at.isoformat(timespec="seconds") if seen.opened_at else None
+            return {
+                "breaker": seen.state,
+                "breaker_since": since,
+                "breaker_reason": seen.reason,
+            }
+    return closed
 
 
 def _table(provider: dict[str, Any]) -> Table:
     state = "configured" if provider["configured"] else f"not configured: {provider['reason']}"
     if provider["breaker"] != "closed":
-        state += f"; breaker {provider['breaker']}"
+        state += f"; breaker last seen {provider['breaker']}, since {provider['breaker_since']}"
+        state += f" ({provider['breaker_reason']})"
     table = Table(
         title=f"{provider['name']} ({state})", title_justify="left", box=None, pad_edge=False
     )

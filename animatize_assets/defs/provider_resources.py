@@ -62,6 +62,13 @@ class PictureProviders(dg.ConfigurableResource["PictureProviders"]):
         default=["local", "openai", "flux", "imagen", "comfyui"],
         description="Names of those that may be used.",
     )
+    shadow_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        description="Share of reused pictures that are made, and paid for, after all, to measure "
+        "how often reuse is wrong.",
+    )
     openai: dg.ResourceDependency[OpenAIPicturesResource]
     flux: dg.ResourceDependency[FluxPicturesResource]
     imagen: dg.ResourceDependency[ImagenPicturesResource]
@@ -83,7 +90,9 @@ class PictureProviders(dg.ConfigurableResource["PictureProviders"]):
                 ),
             ),
         }
-        return read.changed(providers=given, enabled=tuple(self.enabled))
+        return read.changed(
+            providers=given, enabled=tuple(self.enabled), shadow_share=self.shadow_share
+        )
 
 
 def _keyed(

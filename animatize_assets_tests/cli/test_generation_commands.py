@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
+from animatize_assets.generation.breaker import BreakerState
 from animatize_assets.generation.catalogue import ProviderModel, load_catalogue
+from animatize_assets.generation.health import HealthBoard
 from animatize_assets.generation.request_log import LoggedRequest, RequestLog, RequestOutcome
 from animatize_assets.generation.shadowing import Comparison
 from animatize_assets.images.limits import ImageLimits
@@ -132,3 +134,19 @@ def test_stats_tell_how_often_each_kind_of_hit_answered(
     page = animatize("cache", "stats").out
     assert "60.0%" in page
     assert "1 of 4" in page
+
+
+def test_an_open_breaker_is_shown_with_why_and_since_when(
+    animatize: Animatize, data_dir: Path
+) -> None:
+    images, _ = open_stores(UPath(data_dir), LIMITS)
+    HealthBoard(images.engine).note(BreakerState("flux", "open", 10, "transient", 30.0))
+    images.engine.dispose()
+    for command in ("providers", "status"):
+        listed = animatize(command, "--json").document["providers"]
+        (flux,) = [each for each in listed if each["name"] == "flux"]
+        assert (flux["breaker"], flux["breaker_reason"]) == ("open", "transient")
+        assert datetime.fromisoformat(flux["breaker_since"]) <= datetime.now(UTC)
+        (openai,) = [each for each in listed if each["name"] == "openai"]
+        assert (openai["breaker"], openai["breaker_since"]) == ("closed", None)
+    assert "breaker last seen open" in animatize("providers").out
