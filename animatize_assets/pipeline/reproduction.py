@@ -99,8 +99,10 @@ def _takes_money(workshop: Workshop, name: str) -> bool:
     provider = workshop.pictures.providers.get(name)
     if name == "local" or provider is None:
         return False
-    model = load_catalogue().models.get(f"{name}/{provider.model}")
-    return model is None or not isinstance(model.price, Free)
+    catalogue = load_catalogue()
+    # ComfyUI's model is the user's workflow, which no catalogue lists
+    model = catalogue.models.get(f"{name}/{provider.model}") or catalogue.default(name)
+    return not isinstance(model.price, Free)
 
 
 def _take_over(kept: ArtifactStore, fresh: ArtifactStore, stage: str, image_key: str) -> None:

@@ -255,6 +255,17 @@ def test_reproducing_what_cost_nothing_here_pays_nothing_either(
     assert (len(server.bill), len(server.calls("flux.submit"))) == (before, 2)
 
 
+def test_own_hardware_is_asked_again_without_being_paid(
+    animatize: Animatize, server: LoopbackServer, key: str
+) -> None:
+    animatize("run", key, "--provider", "comfyui", "--size", SIZE)
+    asked = len(server.calls("comfyui.prompt"))
+    answer = animatize("reproduce", key)[1]
+    verdicts = {each["stage"]: each["verdict"] for each in answer["stages"]}
+    assert verdicts["generated_picture"] in {"equal", "differs"}
+    assert len(server.calls("comfyui.prompt")) == asked + 1
+
+
 def test_reproducing_at_a_price_asks_the_language_model_too(
     animatize: Animatize, server: LoopbackServer, key: str
 ) -> None:
