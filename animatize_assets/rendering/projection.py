@@ -42,6 +42,10 @@ where a whole frame's maps and layers (50 MB at 1080p) would be written to memor
 ITERATIONS = 8
 """With steps that at least halve (``layers.MAX_SHEAR``), 1/256 of the first error is left."""
 
+SOLVED_PX = 1 / 64
+"""A step that moves no point by more than this, in image pixels, is the last: what is left is at
+most as much again, far below what bilinear interpolation can show."""
+
 SAMPLES = 9
 """Times at which the extent of a path is measured; its rectangle moves along straight lines."""
 
@@ -96,7 +100,11 @@ class Projection:
                 cv2.INTER_LINEAR,
                 borderMode=cv2.BORDER_REPLICATE,
             )
+            before = x, y
             x, y = self._seen(keyframe, rays, np.asarray(here, np.float32))
+            moved = max(cv2.norm(x, before[0], cv2.NORM_INF), cv2.norm(y, before[1], cv2.NORM_INF))
+            if moved <= SOLVED_PX:
+                break
         return x, y
 
     def window_of(self, t: float, box: Box, depths: tuple[float, float]) -> Box:
