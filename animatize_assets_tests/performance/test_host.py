@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from datetime import timedelta
 from pathlib import Path
 
@@ -81,6 +82,13 @@ def test_within_limits_a_machine_is_what_may_be_used_of_it(tmp_path: Path) -> No
     assert before.utilization_until(machine.cpu_mark()) == pytest.approx(80), "4 s of 10 s x 0.5"
     assert machine.cpu_count == 0.5
     assert machine.memory_mb() == (0.6, 1.0)
+
+
+def test_waiting_for_a_disk_is_idle_and_guests_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ["user", "nice", "system", "idle", "iowait", "guest", "guest_nice"]
+    times = namedtuple("times", names)  # type: ignore[misc]
+    monkeypatch.setattr(psutil, "cpu_times", lambda: times(40, 10, 10, 20, 20, 30, 5))
+    assert Machine(ControlGroups(NO_LIMITS, NO_LIMITS)).cpu_mark() == CpuMark(60, 100)
 
 
 def test_a_limit_above_the_host_is_none(tmp_path: Path) -> None:
