@@ -50,6 +50,8 @@ _TOGETHER = 0.5
 _SLOWER = 1.10
 """Below, company costs less than it brings."""
 _SIGNIFICANCE = 0.005
+_LEAST_GAIN = 0.01
+"""Of the period's seconds; a few jobs that met by chance are no bottleneck."""
 _MORE_COMPANY = 1.3
 """So many times more jobs at once must the one side have for the two to differ at all."""
 
@@ -70,6 +72,7 @@ def resource_contention(period: Period) -> Bottleneck | None:
     if len(period.jobs) < LEAST_JOBS:
         return None
     jobs = pd.concat([period.earlier, period.jobs], ignore_index=True)
+    jobs["cpu_is_busy"] = jobs["cpu_utilization_avg"] > period.thresholds.high_cpu_percent
     is_now = pd.Series(np.arange(len(jobs)) >= len(period.earlier), index=jobs.index)
     spent = work_seconds(jobs).where(jobs["success"])
     others = company(jobs)
@@ -83,7 +86,9 @@ def resource_contention(period: Period) -> Bottleneck | None:
     )
     if found is None or found.ratio < _SLOWER or found.p_value >= _SIGNIFICANCE:
         return None
-    return _finding(period, jobs, others, found)
+    lost = float(jobs.loc[found.affected, "total_time_seconds"].sum()) * (1 - 1 / found.ratio)
+    gain = clipped(lost / float(period.jobs["total_time_seconds"].sum()))
+    return _finding(period, jobs, others, found, gain) if gain >= _LEAST_GAIN else None
 
 
 def company(jobs: pd.DataFrame) -> pd.Series[float]:
@@ -153,7 +158,10 @@ def _average_others(
 def _against_alone(
     jobs: pd.DataFrame, spent: pd.Series[float], together: pd.Series[bool], alone: pd.Series[bool]
 ) -> _Contention | None:
-    compared = longer_than_like(jobs, spent, together, alone, columns=_LIKE_HERE)
+    # A machine that is slow for another reason has a backlog, so its jobs also run together.
+    same_load = (*_LIKE_HERE, "cpu_is_busy")
+    compared = longer_than_like(jobs, spent, together, alone, columns=same_load)
+    compared = compared or longer_than_like(jobs, spent, together, alone, columns=_LIKE_HERE)
     if compared is None:
         return None
     return _Contention(
@@ -203,13 +211,15 @@ def _against_promises(
 
 
 def _finding(
-    period: Period, jobs: pd.DataFrame, others: pd.Series[float], found: _Contention
+    period: Period,
+    jobs: pd.DataFrame,
+    others: pd.Series[float],
+    found: _Contention,
+    gain: float,
 ) -> Bottleneck:
     affected = jobs[found.affected]
     count = len(affected)
     at_once = 1 + float(others[found.affected].median())
-    spent = float(affected["total_time_seconds"].sum())
-    gain = clipped(spent * (1 - 1 / found.ratio) / float(period.jobs["total_time_seconds"].sum()))
     workers = affected["worker"].dropna().value_counts()
     where = f"worker {workers.index[0]}" if len(workers) == 1 else f"{len(workers)} workers"
     named = found.excess[found.excess.index.isin(affected.index)]

@@ -34,6 +34,8 @@ _IDLE_PEAK = 5.0
 _MOSTLY_WORK = 0.7
 """An average over a job that worked for a smaller part is carried to that part alone: the sampler
 runs from start to finish, and a GPU is idle while files are read."""
+_CLEARLY = 0.8
+"""Relative spread of averages as they are, over that of carried ones, that shows the former."""
 _LEAST_GAIN = 0.05
 """Of the part's seconds; below, it is not worth a person's time."""
 _VRAM_FILL = 0.85
@@ -83,11 +85,23 @@ def low_gpu_utilization(period: Period) -> Bottleneck | None:
 
 
 def while_working(jobs: pd.DataFrame) -> pd.Series[float]:
-    """Return the average utilisation over the working part of each job, per cent."""
+    """Return the average utilisation over the working part of each job, per cent.
+
+    An average over the whole job falls with the part in which it set up, and is carried to the
+    rest; one that does not vary with that part was taken while working, and stays.
+    """
     share = (jobs["processing_time_seconds"] / jobs["total_time_seconds"]).clip(upper=1.0)
     average = jobs["gpu_utilization_avg"]
-    carried = (average / share.where(share > 0)).clip(upper=100.0)
-    return carried.where(share < _MOSTLY_WORK, average)
+    carried = average / share.where(share > 0)
+    if _spread(average) < _CLEARLY * _spread(carried):
+        return average
+    return carried.clip(upper=100.0).where(share < _MOSTLY_WORK, average)
+
+
+def _spread(values: pd.Series[float]) -> float:
+    """Return the interquartile range over the median."""
+    low, middle, high = values.quantile([0.25, 0.5, 0.75])
+    return float((high - low) / middle) if middle > 0 else float("nan")
 
 
 def _uses_a_gpu(jobs: pd.DataFrame) -> pd.Series[bool]:

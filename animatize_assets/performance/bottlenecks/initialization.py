@@ -48,8 +48,9 @@ if TYPE_CHECKING:
 
 _LARGE_SHARE = 0.25
 """Of the job's seconds. With less, halving all of the beginning saves less than an eighth."""
-_LEAST_SECONDS = 2.0
-"""A shorter beginning is not felt, however short the job."""
+_LEAST_SECONDS = 5.0
+"""Starting Python, opening a device and reading 7 GB of weights from an NVMe disk (2 to 3 GB/s)
+take about as long on good hardware: less is not slow, however short the job."""
 _LEAST_SHARE_OF_WAIT = 0.10
 """A long wait within a job ten times as long is not its bottleneck."""
 _SLOWER = 1.5

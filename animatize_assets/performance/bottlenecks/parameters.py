@@ -6,18 +6,22 @@ steps on (DDIM, Song et al. 2021; EDM, Karras et al. 2022, at 35; DPM-Solver++, 
 20). Size and length are what was asked for, so a job is never blamed for them.
 
 Statistic, within one pipeline, job type and model: jobs with at least one and a half times the
-steps that like jobs use (at most 50 are taken as useful), that are above 50, or above the limit of
-a slow job (120 s image, 300 s video) and would be below it with the usual steps; sustained by
+steps that like jobs use (at most 50 are taken as useful), that are above 50; or above the limit of
+a slow job (120 s image, 300 s video) and would be below it with the usual steps; or at least twice
+the usual steps of which ratings show that nobody likes them better. Sustained by
 :func:`~animatize_assets.performance.bottlenecks.scopes.sustained`. Likewise a sampler that takes
-one and a half times as long as the usual one for equal work. Jobs that persons rate higher than
-the others (one-sided rank test) are not suboptimal; a sampler is blamed only when ratings were
-given and are not higher, or when it makes jobs slow.
+one and a half times as long as the usual one for equal work, when it makes jobs slow or ratings
+show that it is for nothing. Jobs that persons rate higher than the others (one-sided rank test,
+Mann and Whitney 1947) are not suboptimal.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from animatize_assets.performance.bottlenecks.findings import (
     LEAST_JOBS,
@@ -42,11 +46,19 @@ if TYPE_CHECKING:
 SATURATED_STEPS = 50.0
 _MANY = 1.5
 """Times the usual steps; and times the usual sampler's seconds."""
+_TWICE = 2.0
+"""Times the usual steps, where only ratings speak against them."""
+_LEAST_COSTLY = 0.2
+"""Share of jobs: each of them wastes its seconds for certain, and these must be a tenth of all."""
 _LEAST_GAIN = 0.10
 """Of the part's seconds."""
 _LEAST_RATED = 5
 _RATED_HIGHER = 0.05
 """p-value from which ratings count as higher: the jobs get the benefit of the doubt."""
+_LEAST_FOR_NOTHING = 10
+"""Ratings on both sides that show that something is for nothing."""
+_NOTICED = 0.3
+"""Stars of the mean rating. A gain that is surely smaller (95 %, Welch 1947) is none."""
 _SIGNIFICANCE = 0.01
 _GROUP = ("pipeline_type", "job_type", "provider", "model")
 _LIKE_SAMPLERS = tuple(name for name in LIKE if name != "sampler")
@@ -86,8 +98,13 @@ def _too_many_steps(period: Period, jobs: pd.DataFrame) -> _Costly | None:
     saved = _stepped_seconds(known) * (1 - 1 / times)
     slow = _slow_limit(period, known)
     costly = (known["steps"] > SATURATED_STEPS) | ((total > slow) & (total - saved <= slow))
-    beyond = (times >= _MANY) & costly & ~_rated_higher(known, times >= _MANY)
-    found = sustained(known, beyond)
+    beyond = (times >= _MANY) & costly & ~_rated(known, times >= _MANY, _higher)
+    found = sustained(known, beyond, least_share=_LEAST_COSTLY, tolerated=_LEAST_COSTLY / 2)
+    if found is None:
+        # Steps that are neither too many by the books nor slow: only ratings can tell.
+        twice = times >= _TWICE
+        beyond = twice & _rated(known, twice, _for_nothing)
+        found = sustained(known, beyond)
     if found is None:
         return None
     rows = found.scope.rows & beyond.to_numpy()
@@ -108,13 +125,23 @@ def _too_many_steps(period: Period, jobs: pd.DataFrame) -> _Costly | None:
 
 
 def _usual_steps(period: Period, jobs: pd.DataFrame) -> pd.Series[float]:
-    """Return what like jobs use, earlier ones included; at most where quality saturates."""
+    """Return what like jobs use where they use least: at most where quality saturates.
+
+    That is the smallest median of the jobs before the period and of the quarters of its time, so
+    that steps which everybody raised last week are seen.
+    """
     import pandas as pd
 
     seen = pd.concat([period.earlier, jobs], ignore_index=True)
-    medians = seen.groupby(list(_GROUP), dropna=False)["steps"].transform("median")
-    usual: pd.Series[float] = medians.iloc[len(period.earlier) :].clip(upper=SATURATED_STEPS)
-    return usual.set_axis(jobs.index)
+    quarter = np.arange(len(jobs)) * 4 // len(jobs)
+    seen["part"] = np.concatenate([np.full(len(period.earlier), -1), quarter])
+    parts = seen.groupby([*_GROUP, "part"], dropna=False)["steps"]
+    medians = parts.transform("median").where(parts.transform("count") >= LEAST_JOBS)
+    medians = medians.fillna(seen.groupby(list(_GROUP), dropna=False)["steps"].transform("median"))
+    seen["usual"] = medians
+    usual = seen.groupby(list(_GROUP), dropna=False)["usual"].transform("min")
+    own: pd.Series[float] = usual.iloc[len(period.earlier) :].clip(upper=SATURATED_STEPS)
+    return own.set_axis(jobs.index)
 
 
 def _stepped_seconds(jobs: pd.DataFrame) -> pd.Series[float]:
@@ -128,26 +155,42 @@ def _slow_limit(period: Period, jobs: pd.DataFrame) -> pd.Series[float]:
     return jobs["pipeline_type"].map(limits).astype("float64")
 
 
-def _rated_higher(jobs: pd.DataFrame, beyond: pd.Series[bool]) -> pd.Series[bool]:
-    """Mark the jobs of groups in which those beyond are rated higher than the others."""
+def _rated(
+    jobs: pd.DataFrame,
+    beyond: pd.Series[bool],
+    verdict: Callable[[pd.Series[float], pd.Series[float]], bool],
+) -> pd.Series[bool]:
+    """Mark the jobs of groups for which the ratings of those beyond and of the others say so."""
     import pandas as pd
 
     marked = pd.Series(False, index=jobs.index)
     for members in jobs.groupby(list(_GROUP), dropna=False).groups.values():
         ratings, is_beyond = jobs.loc[members, "user_rating"], beyond[members]
-        p_value = _rating_test(ratings[is_beyond], ratings[~is_beyond])
-        marked[members] = p_value is not None and p_value < _RATED_HIGHER
+        marked[members] = verdict(ratings[is_beyond].dropna(), ratings[~is_beyond].dropna())
     return marked
 
 
-def _rating_test(ours: pd.Series[float], theirs: pd.Series[float]) -> float | None:
-    """Return the p-value of 'ours are rated higher'; None with too few ratings."""
+def _higher(ours: pd.Series[float], theirs: pd.Series[float]) -> bool:
+    """Tell whether ours are surely rated higher."""
     from scipy import stats
 
-    ours, theirs = ours.dropna(), theirs.dropna()
     if min(len(ours), len(theirs)) < _LEAST_RATED:
-        return None
-    return float(stats.mannwhitneyu(ours, theirs, alternative="greater").pvalue)
+        return False
+    test = stats.mannwhitneyu(ours, theirs, alternative="greater")
+    return bool(test.pvalue < _RATED_HIGHER)
+
+
+def _for_nothing(ours: pd.Series[float], theirs: pd.Series[float]) -> bool:
+    """Tell whether ours are surely not rated noticeably higher."""
+    from scipy import stats
+
+    if min(len(ours), len(theirs)) < _LEAST_FOR_NOTHING:
+        return False
+    difference = float(ours.mean() - theirs.mean())
+    if ours.nunique() == theirs.nunique() == 1:  # no spread to test with
+        return difference < _NOTICED
+    test = stats.ttest_ind(ours - _NOTICED, theirs, equal_var=False, alternative="less")
+    return bool(test.pvalue < 0.05)
 
 
 def _rating_words(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
@@ -182,13 +225,10 @@ def _against_usual(
     saved = _stepped_seconds(mine) * (1 - 1 / compared.ratio)
     if float(saved.sum()) < _LEAST_GAIN * float(jobs["total_time_seconds"].sum()):
         return None
-    p_value = _rating_test(mine["user_rating"], jobs.loc[usual, "user_rating"])
+    ratings = mine["user_rating"].dropna(), jobs.loc[usual, "user_rating"].dropna()
     total, slow = mine["total_time_seconds"], _slow_limit(period, mine)
     makes_slow = sustained(mine, (total > slow) & (total - saved <= slow), stretches=False)
-    is_for_nothing = p_value is not None and p_value > 0.5
-    if p_value is not None and p_value < _RATED_HIGHER:
-        return None
-    if not is_for_nothing and makes_slow is None:
+    if _higher(*ratings) or (makes_slow is None and not _for_nothing(*ratings)):
         return None
     return _Costly(
         parameter="sampler",
