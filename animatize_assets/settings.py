@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from animatize_assets.errors import InvalidSetting
 
@@ -133,6 +133,10 @@ class Settings(BaseSettings):
     sentence_model: Path | None = Field(
         default=None, description="Folder of all-MiniLM-L6-v2's weights; needs the extra 'similar'."
     )
+    shadow_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0,
+        description="Share of reused pictures made, and paid for, after all, to measure mistakes.",
+    )
     results_ttl_days: Annotated[float, Field(gt=0, le=3650)] = Field(
         default=7, description="Days that an unused result is kept."
     )
@@ -191,6 +195,12 @@ class Settings(BaseSettings):
         """
         try:
             settings = cls()
+        except SettingsError as error:
+            # Its message names the field and the source, never the value.
+            field = next((name for name in cls.model_fields if f'"{name}"' in str(error)), "")
+            raise InvalidSetting(
+                f"{PREFIX}{field.upper()} is not usable: it is no JSON. See docs/settings.md."
+            ) from None
         except ValidationError as error:
             first = error.errors()[0]
             name = PREFIX + str(first["loc"][0]).upper().removeprefix(PREFIX)

@@ -119,3 +119,12 @@ def test_the_data_folder_is_absolute_and_knows_home(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ANIMATIZE_DATA_DIR", "here")
     assert Settings.read().data_dir == tmp_path / "here"
+
+
+@pytest.mark.parametrize("name", ["FALLBACK", "BUDGET_PROVIDER_DAY_USD"])
+def test_a_list_that_is_no_json_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(f"ANIMATIZE_{name}", "flux")
+    with pytest.raises(InvalidSetting, match=f"ANIMATIZE_{name} .*JSON"):
+        Settings.read()

@@ -205,6 +205,16 @@ def ledger() -> None:
     """
 
 
+@animatize.command(short_help="Receive OpenAI's messages about batches, instead of polling.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8329, show_default=True)
+@_command
+def webhook() -> None:
+    """Receive OpenAI's messages about batches on loopback; a proxy of yours gives it TLS.
+
+    Needs ANIMATIZE_WEBHOOK_SECRET. What a message claims is never believed: the batch is asked.
+    """
+
+
 def main() -> None:
     """Run the command line of this process and exit with its code."""
     raise SystemExit(execute(sys.argv[1:]))

@@ -43,6 +43,7 @@ def generation_setup(settings: Settings) -> GenerationSetup:
         semantic_reuse=settings.semantic_reuse,
         similarity=settings.similarity,
         sentence_model=settings.sentence_model,
+        shadow_share=settings.shadow_share,
         results_ttl_s=settings.results_ttl_days * DAY_S,
         results_max_bytes=round(settings.results_max_gb * GIGA),
     )

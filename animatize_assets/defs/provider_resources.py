@@ -62,12 +62,12 @@ class PictureProviders(dg.ConfigurableResource["PictureProviders"]):
         default=["local", "openai", "flux", "imagen", "comfyui"],
         description="Names of those that may be used.",
     )
-    shadow_share: float = Field(
-        default=0.0,
+    shadow_share: float | None = Field(
+        default=None,
         ge=0,
         le=1,
         description="Share of reused pictures that are made, and paid for, after all, to measure "
-        "how often reuse is wrong.",
+        "how often reuse is wrong; default: ANIMATIZE_SHADOW_SHARE.",
     )
     openai: dg.ResourceDependency[OpenAIPicturesResource]
     flux: dg.ResourceDependency[FluxPicturesResource]
@@ -91,7 +91,9 @@ class PictureProviders(dg.ConfigurableResource["PictureProviders"]):
             ),
         }
         return read.changed(
-            providers=given, enabled=tuple(self.enabled), shadow_share=self.shadow_share
+            providers=given,
+            enabled=tuple(self.enabled),
+            shadow_share=read.shadow_share if self.shadow_share is None else self.shadow_share,
         )
 
 
