@@ -14,7 +14,7 @@ from animatize_assets_tests.cli.conftest import Animatize
 
 COMMANDS = (
     *("demo", "ingest", "run", "show", "analyze", "status"),
-    *("providers", "doctor", "quote", "reproduce", "cache", "ledger"),
+    *("providers", "doctor", "quote", "reproduce", "cache", "ledger", "webhook"),
 )
 
 
