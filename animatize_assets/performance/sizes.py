@@ -20,10 +20,12 @@ from animatize_assets.records import Measured, Record
 
 Floats = NDArray[np.float64]
 
-JOBS_A_BIN = 100
-"""Fewer do not tell a spread to better than 10 %."""
+JOBS_A_BIN = 50
+"""Fewer say little of a spread: its error is 16 % in a bin of 50. Measured against 100 jobs a bin
+and 10 bins, on residuals that spread more with the size: coverage at the ends is nearer by half,
+and the same where size does not matter."""
 
-MOST_BINS = 10
+MOST_BINS = 20
 
 _NORMAL_80 = 1.2815515655446004
 """Half the width of the middle 80 % of a normal distribution, in deviations."""

@@ -1,0 +1,172 @@
+"""An estimate before there is anything to learn from: start-up plus work times a stated rate.
+
+Used while fewer than 30 jobs of a kind have ended, and said to be a heuristic. Its rates are those
+of other people's machines, so it may be off by a factor; as soon as like jobs have ended, their
+median error corrects it and their spread gives it an interval. Without them it has none.
+
+Belongs here: the formula, its constants and where they come from. Does not belong here: learned
+estimates (``estimator``), the choice between the two.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from animatize_assets.performance.calibration import Calibration
+from animatize_assets.performance.features import log_batch_work
+from animatize_assets.performance.models import (
+    Estimate,
+    JobParameters,
+    JobRecord,
+    PipelineType,
+    Submission,
+)
+from animatize_assets.performance.recent_jobs import likeness
+
+LEAST_JOBS = 30
+"""Jobs of a kind from which on an estimator is trained; below, this is used."""
+
+NAME = "fallback"
+
+LOCAL = "local"
+"""The provider that renders on this machine's processor and has no sampling steps."""
+
+
+@dataclass(frozen=True)
+class Rate:
+    """seconds = start_up_s + seconds_a_unit x work."""
+
+    start_up_s: float
+    seconds_a_unit: float
+    """Per megapixel, step and frame; what a job does not have counts once."""
+    basis: str
+
+
+SAMPLED: dict[PipelineType, Rate] = {
+    "image": Rate(
+        1.9,
+        0.30,
+        "least squares of the relative error over the jobs without upscaling of one public AI "
+        "Horde worker, May 2023 (2,202 jobs, Stable Diffusion 1.x and 2.x)",
+    ),
+    "video": Rate(
+        1.9,
+        0.11,
+        "median of the public video benchmarks, per GPU (773 rows, 19 models, 16 GPUs; one in ten "
+        "takes less than 0.04, one in ten more than 0.37); start-up as for pictures",
+    ),
+}
+"""Jobs with sampling steps."""
+
+RENDERED: dict[PipelineType, Rate] = {
+    "image": Rate(0.1, 0.03, "one frame of a clip"),
+    "video": Rate(
+        0.1,
+        0.03,
+        "clips of 0.07 to 2 megapixels rendered by `write_clip` on one server core of 2025",
+    ),
+}
+"""Jobs of the local provider."""
+
+SERVED_S = 12.0
+"""A picture of a service that does not tell its steps: geometric middle of the 5 to 30 s that the
+predecessor stated for such a call."""
+
+ASSUMED_SIZE = (512, 512)
+"""The predecessor's default, for a job whose size is not known."""
+
+ASSUMED_FRAMES = 120
+"""5 s of 24 frames, for a clip whose length is not known."""
+
+
+def heuristic_seconds(submission: Submission) -> float:
+    """Return the plain formula, seconds, without any correction."""
+    parameters = _assumed(submission)
+    pipeline_type = submission.pipeline_type
+    if parameters.steps is None and parameters.provider != LOCAL and pipeline_type == "image":
+        return SERVED_S * (parameters.batch_size or 1)
+    rates = RENDERED if parameters.provider == LOCAL else SAMPLED
+    rate = rates[pipeline_type]
+    return rate.start_up_s + rate.seconds_a_unit * math.exp(log_batch_work(parameters))
+
+
+def heuristic_estimate(submission: Submission, finished: Sequence[JobRecord] = ()) -> Estimate:
+    """Return the estimate of the formula, corrected by the jobs that ended so far.
+
+    ``finished``: jobs of any kind that had ended when this one was submitted; only the most alike
+    count. The interval and the confidence are None while fewer than two did.
+    """
+    seconds = heuristic_seconds(submission)
+    alike = _most_alike(submission, finished)
+    notes = ["A heuristic: too few jobs of this kind have ended to learn from.", *_told(submission)]
+    if not alike:
+        return Estimate(
+            pipeline_type=submission.pipeline_type,
+            predicted_time_seconds=seconds,
+            prediction_method="heuristic",
+            model_used=NAME,
+            learned_from=0,
+            notes=tuple(notes),
+        )
+    plain = [heuristic_seconds(Submission.of(job)) for job in alike]
+    residuals = [
+        math.log(job.total_time_seconds / told) for job, told in zip(alike, plain, strict=True)
+    ]
+    centre = Calibration.learn(residuals, plain).centre
+    # about the corrected time, so that the estimate lies within its own interval
+    calibration = Calibration.learn(
+        [residual - centre for residual in residuals], [told * math.exp(centre) for told in plain]
+    )
+    corrected = seconds * math.exp(centre)
+    return Estimate(
+        pipeline_type=submission.pipeline_type,
+        predicted_time_seconds=corrected,
+        uncertainty_range=calibration.interval(corrected, 0.80),
+        interval_90=calibration.interval(corrected, 0.90),
+        confidence=calibration.confidence(corrected),
+        prediction_method="heuristic",
+        model_used=NAME,
+        learned_from=len(alike),
+        notes=(*notes, f"Corrected by {len(alike)} finished job(s) most like it."),
+    )
+
+
+def _assumed(submission: Submission) -> JobParameters:
+    """Return the parameters with what the formula cannot do without."""
+    parameters = submission.parameters
+    assumed: dict[str, int] = {}
+    if parameters.width is None or parameters.height is None:
+        assumed |= {"width": ASSUMED_SIZE[0], "height": ASSUMED_SIZE[1]}
+    if parameters.frame_count is None and submission.pipeline_type == "video":
+        assumed["frame_count"] = ASSUMED_FRAMES
+    return parameters.model_copy(update=assumed)
+
+
+def _told(submission: Submission) -> list[str]:
+    parameters = submission.parameters
+    told = []
+    if parameters.width is None or parameters.height is None:
+        told.append("The size is not known; {} x {} is assumed.".format(*ASSUMED_SIZE))
+    if parameters.frame_count is None and submission.pipeline_type == "video":
+        told.append(f"The number of frames is not known; {ASSUMED_FRAMES} are assumed.")
+    return told
+
+
+def _most_alike(submission: Submission, finished: Sequence[JobRecord]) -> list[JobRecord]:
+    """Return the jobs of the closest likeness of which two ended; else those of the widest."""
+    wanted = likeness(submission)
+    done = [
+        job
+        for job in finished
+        if job.success
+        and job.total_time_seconds > 0
+        and job.pipeline_type == submission.pipeline_type
+        and job.finished_at <= submission.submitted_at
+    ]
+    for shared in range(len(wanted), 0, -1):
+        alike = [job for job in done if likeness(job)[:shared] == wanted[:shared]]
+        if len(alike) >= 2:
+            return alike
+    return done
