@@ -155,7 +155,10 @@ def _share_devices(rng: np.random.Generator, draft: Draft) -> None:
 def _more_steps(rng: np.random.Generator, draft: Draft, factor: float) -> Flags:
     stepped = np.flatnonzero(draft.steps > 0)
     kind = np.bincount(draft.kind[stepped]).argmax()
-    hit: Flags = (draft.kind == kind) & (rng.random(draft.count) < rng.uniform(0.25, 0.6))
+    of_kind = np.flatnonzero(draft.kind == kind)
+    wanted = min(max(20, int(rng.uniform(0.25, 0.6) * len(of_kind))), len(of_kind) // 2)
+    hit: Flags = np.zeros(draft.count, dtype=bool)
+    hit[rng.choice(of_kind, wanted, replace=False)] = True
     draft.steps[hit] = np.round(draft.steps[hit] * factor).astype(int)
     return hit
 

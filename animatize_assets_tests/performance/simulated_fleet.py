@@ -16,6 +16,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+LOADS_ANEW = 0.2
+"""Share of jobs whose model is not in the worker's memory from the job before."""
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -200,7 +203,9 @@ def healthy_draft(
         noise=rng.lognormal(0, sigma, count),
         initialization=np.array([kinds[k].initialization_s for k in kind])
         * rng.lognormal(0, 0.15, count),
-        model_load=np.array([kinds[k].model_load_s for k in kind]) * rng.lognormal(0, 0.2, count),
+        model_load=np.array([kinds[k].model_load_s for k in kind])
+        * rng.lognormal(0, 0.2, count)
+        * np.where(rng.random(count) < LOADS_ANEW, 1.0, 0.02),
         around=rng.uniform(0.6, 2.0, count),
         gpu=np.clip(gpu, 1, 99),
         vram_share=np.clip(share * rng.normal(1, 0.015, count), 0.02, 0.9),
@@ -234,39 +239,52 @@ class Timetable:
         return self.met > 0.5 * (self.end - self.start)
 
 
+_LEAST_GAP_S = 0.01
+
+
 def timetable(rng: np.random.Generator, draft: Draft, alone: Floats) -> Timetable:
     """Let jobs come in sessions of working days, so densely that they wait, or meet, as drafted.
 
     ``alone``: what each takes with its worker to itself. The gap between two jobs of a session is
     found by bisection: waiting and meeting only grow when jobs come closer together.
     """
-    count = draft.count
     days = int(rng.integers(3, 8))
-    sessions = max(days, round(count / rng.uniform(10, 25)))
-    hours = rng.normal(14, 2.6, sessions) % 24
-    opened = np.sort(rng.integers(0, days, sessions) * 86_400.0 + hours * 3_600)
-    gaps = rng.exponential(1.0, count)
-    session = np.sort(rng.integers(0, sessions, count))
-    hurried = _hurried(draft, count)
-
-    def at(gap: float) -> Timetable:
-        spaced = gaps * np.where(hurried, gap / 3, gap)
-        cumulative = np.cumsum(spaced)
-        first = np.searchsorted(session, session, side="left")
-        arrival = np.sort(opened[session] + cumulative - cumulative[first])
-        return _served(draft, arrival, alone)
-
-    def too_dense(done: Timetable) -> bool:
-        if draft.overlap > 0:
-            met = done.is_shared[np.isin(draft.worker, draft.shared_workers)]
-            return bool(met.mean() > draft.overlap)
-        return bool((done.start - done.arrival).mean() > draft.mean_wait_s)
-
-    low, high = 0.01, 20_000.0
+    sessions = max(days, round(draft.count / rng.uniform(10, 25)))
+    while True:
+        at = _calendar(rng, draft, alone, days, sessions)
+        if sessions == days or _too_dense(draft, at(_LEAST_GAP_S)):
+            break
+        sessions = max(days, sessions // 2)  # fewer and larger ones, until somebody has to wait
+    low, high = _LEAST_GAP_S, 20_000.0
     for _ in range(22):
         middle = float(np.sqrt(low * high))
-        low, high = (middle, high) if too_dense(at(middle)) else (low, middle)
+        low, high = (middle, high) if _too_dense(draft, at(middle)) else (low, middle)
     return at(high)
+
+
+def _calendar(
+    rng: np.random.Generator, draft: Draft, alone: Floats, days: int, sessions: int
+) -> Callable[[float], Timetable]:
+    """Draw when sessions open; the timetable then depends on the gap within them alone."""
+    hours = rng.normal(14, 2.6, sessions) % 24
+    opened = np.sort(rng.integers(0, days, sessions) * 86_400.0 + hours * 3_600)
+    session = np.sort(rng.integers(0, sessions, draft.count))
+    first = np.searchsorted(session, session, side="left")
+    gaps = rng.exponential(1.0, draft.count)
+    gaps[_hurried(draft, draft.count)] /= 3
+
+    def at(gap: float) -> Timetable:
+        cumulative = np.cumsum(gaps * gap)
+        return _served(draft, np.sort(opened[session] + cumulative - cumulative[first]), alone)
+
+    return at
+
+
+def _too_dense(draft: Draft, done: Timetable) -> bool:
+    if draft.overlap > 0:
+        met = done.is_shared[np.isin(draft.worker, draft.shared_workers)]
+        return bool(met.mean() > draft.overlap)
+    return bool((done.start - done.arrival).mean() > draft.mean_wait_s)
 
 
 def _hurried(draft: Draft, count: int) -> Flags:
