@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,8 +31,12 @@ from animatize_assets.generation.rate_limit import Clock, Sleep
 from animatize_assets.generation.retrying import with_retries
 from animatize_assets.generation.station import BreakerOpen, Station
 from animatize_assets.generation.verification import verify_picture
+from animatize_assets.telemetry.job_tracking import JobTracker, TrackedJob
 
 _log = logging.getLogger(__name__)
+
+PROVIDER_CALL, PROVIDER_FETCH = "provider_call", "provider_fetch"
+"""Job types of a call's record: one that asks for a picture, one that only fetches it."""
 
 GRACE_S = 5.0
 """A provider that watches its own time ends a call itself and says what is known of it; one that
@@ -55,6 +60,7 @@ class Surroundings:
     sleep: Sleep
     random: Callable[[], float]
     now: Callable[[], datetime]
+    tracker: JobTracker
 
 
 class Journey:
@@ -249,7 +255,11 @@ class Journey:
         call = Call(timeout_s=timeout_s, note_remote=note, resume=begun.resume)
         try:
             async with asyncio.timeout(None if station.in_house else timeout_s + GRACE_S):
-                return await station.provider.make(self._request, call)
+                with self._tracked(station, begun) as job:
+                    made = await station.provider.make(self._request, call)
+                    job.note(cost_usd=made.cost_usd, retries=len(self._log.attempts))
+                    job.mark_success()
+                return made
         except TimeoutError as error:
             raise ProviderError(
                 f"{station.name} ({station.model}) gave no answer within {timeout_s:.0f} s.",
@@ -257,6 +267,26 @@ class Journey:
                 remote_id=begun.remote_id,
                 billed_usd=None,
             ) from error
+
+    def _tracked(self, station: Station, begun: Begun) -> AbstractContextManager[TrackedJob]:
+        """Track one call; fetching what an earlier one had made is a job of its own."""
+        request, earlier = self._request, len(self._log.attempts)
+        return self._around.tracker.track(
+            f"{begun.call_id}-{earlier}",
+            "image",
+            {
+                "job_type": PROVIDER_CALL if begun.resume is None else PROVIDER_FETCH,
+                "width": request.width,
+                "height": request.height,
+                "frame_count": 1,
+                "batch_size": 1,
+                "seed": request.seed,
+                "provider": station.name,
+                "model": station.model,
+                "partition_key": request.image_key,
+                "run_id": self._run_id,
+            },
+        )
 
     async def _failed(
         self, station: Station, begun: Begun, error: ProviderError | NotConfigured

@@ -24,6 +24,7 @@ from animatize_assets.generation.models import Delivery, PictureRequest
 from animatize_assets.generation.policy import Policy
 from animatize_assets.generation.rate_limit import Clock, Sleep
 from animatize_assets.generation.station import Configured, OnChange, ProviderState, Station
+from animatize_assets.telemetry.job_tracking import JobTracker, NoTracking
 
 __all__ = ["Configured", "NothingDelivered", "Router"]
 
@@ -42,7 +43,8 @@ class Router:
     """Gets pictures made by the providers of one event loop.
 
     ``clock`` counts seconds, ``sleep`` waits for as many, ``random`` gives 0..1 and ``now`` the
-    time with its zone. ``on_change`` is told in a thread when a breaker opens or closes.
+    time with its zone. ``tracker`` records every call. ``on_change`` is told in a thread when a
+    breaker opens or closes.
     """
 
     def __init__(
@@ -57,8 +59,9 @@ class Router:
         sleep: Sleep = asyncio.sleep,
         random: Callable[[], float] = random_numbers.random,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        tracker: JobTracker | None = None,
     ) -> None:
-        self._around = Surroundings(policy, clock, sleep, random, now)
+        self._around = Surroundings(policy, clock, sleep, random, now, tracker or NoTracking())
         self._stations = {
             name: Station(
                 name,

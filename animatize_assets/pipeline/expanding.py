@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -30,6 +30,7 @@ from animatize_assets.prompts.expansion.batches import BatchDesk, open_client
 from animatize_assets.prompts.expansion.expander import Ask, PromptExpander, Question
 from animatize_assets.prompts.expansion.parameters import SqlRefusedParameters
 from animatize_assets.prompts.expansion.text_models import TextModel
+from animatize_assets.telemetry.job_tracking import JobTracker, NoTracking
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -52,6 +53,8 @@ class Expansions:
     setup: GenerationSetup
     engine: Engine
     ledger: SqlLedger
+    tracker: JobTracker = field(default_factory=NoTracking)
+    """Records every call."""
     use_batches: bool = True
     """Whether an answer that a batch brought is taken instead of asking."""
 
@@ -165,6 +168,7 @@ class Expansions:
             base_url,
             LedgerAccounts(self.ledger),
             SqlRefusedParameters(self.engine),
+            tracker=self.tracker,
         )
         return PromptExpander(
             client,

@@ -22,6 +22,7 @@ from animatize_assets.pipeline.generation_setup import (
     ProviderSetup,
     missing,
 )
+from animatize_assets.telemetry.job_tracking import JobTracker, NoTracking
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -51,7 +52,12 @@ UNSTATED_CONCURRENCY = 8
 """Calls at a time to a provider that states no limit: enough to hide its latency."""
 
 
-def open_source(setup: GenerationSetup, artifacts: ArtifactStore, engine: Engine) -> PictureSource:
+def open_source(
+    setup: GenerationSetup,
+    artifacts: ArtifactStore,
+    engine: Engine,
+    tracker: JobTracker | None = None,
+) -> PictureSource:
     """Open everything that pictures come from; nothing is connected before the first picture.
 
     Raises:
@@ -67,7 +73,11 @@ def open_source(setup: GenerationSetup, artifacts: ArtifactStore, engine: Engine
     ledger = open_ledger(setup, engine)
     health = HealthBoard(engine)
     return PictureSource(
-        studio=Studio(lambda: Router(configured, policy_of(setup), ledger, on_change=health.note)),
+        studio=Studio(
+            lambda: Router(
+                configured, policy_of(setup), ledger, on_change=health.note, tracker=tracker
+            )
+        ),
         providers={name: each.provider for name, each in configured.items()},
         order_of=lambda asked: [name for name in setup.order(asked) if name in configured],
         at_once={name: each.concurrency for name, each in configured.items()},
@@ -246,11 +256,13 @@ def open_encoder(setup: GenerationSetup) -> SentenceEncoder | None:
     return None if setup.sentence_model is None else _encoder(setup.sentence_model)
 
 
-def open_expansions(setup: GenerationSetup, engine: Engine) -> Expansions | None:
+def open_expansions(
+    setup: GenerationSetup, engine: Engine, tracker: JobTracker | None = None
+) -> Expansions | None:
     """Open what expands prompts; None without OpenAI's key."""
     openai = setup.providers.get("openai")
     if openai is None or missing("openai", openai):
         return None
     from animatize_assets.pipeline.expanding import Expansions
 
-    return Expansions(setup, engine, open_ledger(setup, engine))
+    return Expansions(setup, engine, open_ledger(setup, engine), tracker=tracker or NoTracking())

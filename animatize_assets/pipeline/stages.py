@@ -16,14 +16,18 @@ import hashlib
 import json
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from animatize_assets.errors import AnimatizeError, StorageFailed
+from animatize_assets.pipeline.job_parameters import job_id_of, parameters_of, pipeline_type_of
 from animatize_assets.pipeline.opened import OpenedImage
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.records import Record
+from animatize_assets.telemetry.job_tracking import TrackedJob
 from animatize_assets.telemetry.phases import PhaseTimer
 
 if TYPE_CHECKING:
@@ -248,9 +252,12 @@ def _found_or_made(work: Work, stage: str, version: str) -> tuple[Finished, bool
         if artifacts.current_fingerprint(stage, work.image_key) != fingerprint:
             artifacts.make_current(stage, work.image_key, fingerprint)
         return Finished(record, fingerprint, plan.data_version(record, fingerprint)), False
-    with artifacts.draft(stage, work.image_key, fingerprint) as draft:
-        record = plan.make(work, draft)
-        draft.commit(record)
+    with _tracked(work, stage) as job:
+        work.phases.tell(job)
+        with artifacts.draft(stage, work.image_key, fingerprint) as draft:
+            record = plan.make(work, draft)
+            draft.commit(record)
+        job.mark_success()
     return Finished(record, fingerprint, plan.data_version(record, fingerprint)), True
 
 
@@ -261,6 +268,17 @@ def _found(work: Work, stage: str, fingerprint: str) -> Record | None:
         return workshop.analyses.find(workshop.artifacts, work.image_key, fingerprint)
     record_type = workshop.stages[stage].record_type
     return workshop.artifacts.find(stage, work.image_key, fingerprint, record_type)
+
+
+def _tracked(work: Work, stage: str) -> AbstractContextManager[TrackedJob]:
+    """Track the making of a stage; what is found again is no job."""
+    bench = work.workshop
+    now = datetime.now(UTC)
+    return bench.tracker.track(
+        job_id_of(bench.run_id, stage, work.image_key, now),
+        pipeline_type_of(stage),
+        parameters_of(work, stage),
+    )
 
 
 def _told(error: Exception) -> StageError:

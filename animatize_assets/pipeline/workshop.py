@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from animatize_assets.pipeline.stages import Stage
 from animatize_assets.pipeline.versions import code_versions
 from animatize_assets.prompts.dialects import Dialects, load_dialects
 from animatize_assets.scene.optional_models import SceneModels, load_scene_models
+from animatize_assets.telemetry.job_tracking import JobTracker, NoTracking
 
 if TYPE_CHECKING:
     from animatize_assets.images.store import ImageStore
@@ -66,6 +68,10 @@ class Workshop:
     """Those that this process has read; None: each is read whenever it is needed."""
     run_id: str | None = None
     """Of the Dagster run that works here: budgets count per run."""
+    queued_at: datetime | None = None
+    """When that run was enqueued."""
+    tracker: JobTracker = field(default_factory=NoTracking)
+    """Records what is made here."""
 
     def images_at_once(self, request: PipelineRequest) -> int:
         """How many images should be under way at the same time for ``request``.
@@ -115,8 +121,12 @@ def open_workshop(
     generation: GenerationSetup = ONLY_LOCAL,
     depth_model: Path | None = None,
     face_model: Path | None = None,
+    tracker: JobTracker | None = None,
+    call_tracker: JobTracker | None = None,
 ) -> Workshop:
     """Put together a workshop with the rules and dialects that ship with the code.
+
+    ``tracker`` records the stages, ``call_tracker`` what is asked of providers; None: nobody does.
 
     Raises:
         NotConfigured: a model is named that is not there, is retired, or needs an extra dependency.
@@ -128,9 +138,10 @@ def open_workshop(
         artifacts=artifacts,
         rules=load_rules(),
         dialects=load_dialects(),
-        pictures=open_source(generation, artifacts, images.engine),
-        expansions=open_expansions(generation, images.engine),
+        pictures=open_source(generation, artifacts, images.engine, call_tracker),
+        expansions=open_expansions(generation, images.engine, call_tracker),
         scene_models=load_scene_models(depth_model, face_model),
         scene_models_digest=digest_of_model_files(depth_model, face_model),
         analyses=open_analyses(),
+        tracker=tracker or NoTracking(),
     )

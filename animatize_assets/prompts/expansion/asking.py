@@ -20,9 +20,13 @@ from animatize_assets.prompts.expansion.failures import provider_error, refused_
 from animatize_assets.prompts.expansion.parameters import DROPPABLE, RefusedParameters
 from animatize_assets.prompts.expansion.schema import as_bytes, fingerprint
 from animatize_assets.prompts.expansion.text_models import TextModel, most_usd
+from animatize_assets.telemetry.job_tracking import JobTracker, NoTracking
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+EXPANSION_CALL = "expansion_call"
+"""Job type of a call's record."""
 
 TIMEOUT_S = 60.0
 """500 tokens take a few seconds; a model that has said nothing by then is not going to."""
@@ -39,12 +43,14 @@ class ChatClient:
         refused: RefusedParameters,
         *,
         timeout_s: float = TIMEOUT_S,
+        tracker: JobTracker | None = None,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
         self._accounts = accounts
         self._refused = refused
         self._timeout_s = timeout_s
+        self._tracker = tracker or NoTracking()
         self._client: AsyncOpenAI | None = None
 
     async def ask(
@@ -98,8 +104,19 @@ class ChatClient:
         A cancelled call leaves its row open: nobody knows whether it was billed.
         """
         call_id = await asyncio.to_thread(self._accounts.open_call, expense)
+        known = {
+            "job_type": EXPANSION_CALL,
+            "provider": "openai",
+            "model": model.name,
+            "partition_key": expense.image_key,
+            "run_id": expense.run_id,
+        }
         try:
-            answer = await self._exchange(model, sent)
+            with self._tracker.track(call_id, "image", known) as job:
+                answer = await self._exchange(model, sent)
+                if isinstance(answer, TextAnswer):
+                    job.note(cost_usd=answer.cost_usd)
+                    job.mark_success()
         except ProviderError as error:
             await asyncio.to_thread(
                 self._accounts.fail, call_id, kind=error.kind, billed_usd=error.billed_usd
