@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -33,11 +34,12 @@ def _calibration(residuals: list[float] | Floats, seconds: float = 10.0) -> Cali
 
 def _covered(
     calibration: Calibration, predicted: Floats, residuals: Floats, level: float
-) -> Floats:
+) -> NDArray[np.bool_]:
     told = calibration.calibrated(predicted)
     low, high = (told.low_80, told.high_80) if level == 0.8 else (told.low_90, told.high_90)
     actual = predicted * np.exp(residuals)
-    return (low <= actual) & (actual <= high)
+    covered: NDArray[np.bool_] = (low <= actual) & (actual <= high)
+    return covered
 
 
 @pytest.mark.parametrize("level", [0.8, 0.9])
@@ -47,12 +49,13 @@ def test_the_interval_covers_its_level_on_exchangeable_residuals(
     level: float, shape: str, jobs: int
 ) -> None:
     chance = np.random.default_rng(4)
-    draw = {
+    draws: dict[str, Callable[[int], Floats]] = {
         "normal": lambda n: 0.1 * chance.standard_normal(n),
         "heavy": lambda n: 0.1 * chance.standard_t(2, n),
         "skewed": lambda n: chance.exponential(0.2, n),
         "two_humps": lambda n: chance.choice([-0.3, 0.4], n) + 0.05 * chance.standard_normal(n),
-    }[shape]
+    }
+    draw = draws[shape]
     covered = []
     for _ in range(200):
         calibration = _calibration(draw(jobs))
