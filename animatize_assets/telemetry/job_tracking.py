@@ -55,6 +55,10 @@ class _Untracked:
     def note(self, **facts: object) -> None: ...
 
 
+UNTRACKED: TrackedJob = _Untracked()
+"""Takes every mark and keeps none."""
+
+
 class NoTracking:
     """Records nothing; the default where nobody set up a recorder."""
 
@@ -64,4 +68,4 @@ class NoTracking:
     ) -> Iterator[TrackedJob]:
         """Do the work of the block and nothing else."""
         del job_id, pipeline_type, params
-        yield _Untracked()
+        yield UNTRACKED
