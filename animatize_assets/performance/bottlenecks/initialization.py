@@ -6,8 +6,8 @@ the job, as a wait of its own, or against how fast like jobs began before or els
 
 Statistics, any of which is enough:
 
-- the seconds before work begins are more than a quarter of the job in a sustained share of jobs
-  (:func:`~animatize_assets.performance.bottlenecks.scopes.sustained`), and of the seconds in sum;
+- the seconds before work begins are more than a third of the job in a sustained share of jobs
+  (:func:`~animatize_assets.performance.bottlenecks.scopes.sustained`), and a quarter in sum;
 - they are longer than a person is to wait in a queue (30 s by default), likewise;
 - they became longer: against like jobs (model, worker) earlier, or against the same model on other
   workers, by at least half and by a rank test (Mann and Whitney 1947), and that matters in sum.
@@ -46,11 +46,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-_LARGE_SHARE = 0.25
-"""Of the job's seconds. With less, halving all of the beginning saves less than an eighth."""
-_LEAST_SECONDS = 5.0
-"""Starting Python, opening a device and reading 7 GB of weights from an NVMe disk (2 to 3 GB/s)
-take about as long on good hardware: less is not slow, however short the job."""
+_LARGE_SHARE = 1 / 3
+"""Of the job's seconds: half as long to begin as to work. A fifth is ordinary for short jobs."""
+_LARGE_IN_SUM = 0.25
+_LEAST_SECONDS = 4.0
+"""Starting Python with its libraries, opening a device and reading a small model take so long:
+less is not slow, however short the job."""
 _LEAST_SHARE_OF_WAIT = 0.10
 """A long wait within a job ten times as long is not its bottleneck."""
 _SLOWER = 1.5
@@ -101,15 +102,15 @@ def _large_share(jobs: pd.DataFrame, before: pd.Series[float]) -> _Slow | None:
         return None
     part, part_total = before[found.scope.rows], jobs["total_time_seconds"][found.scope.rows]
     in_sum = float(part.sum() / part_total.sum())
-    if in_sum < _LARGE_SHARE:
+    if in_sum < _LARGE_IN_SUM:
         return None
     affected = found.scope.rows & beyond.to_numpy()
-    working = (jobs["total_time_seconds"] - before)[affected]
-    # The beginning of which it would be just a quarter of the job.
-    reference = float(working.median()) * _LARGE_SHARE / (1 - _LARGE_SHARE)
-    typical = float(share[affected].median())
-    why = f"is {percent(typical)} of half of these jobs or more"
-    return _Slow(found.scope, affected, reference, typical / _LARGE_SHARE, why, found.p_value)
+    working = float((jobs["total_time_seconds"] - before)[affected].median())
+    # The beginning of which it would be just a third of the job.
+    reference = working * _LARGE_SHARE / (1 - _LARGE_SHARE)
+    typical = float(before[affected].median())
+    why = f"takes {seconds(typical)} in the middle, and the work itself {seconds(working)}"
+    return _Slow(found.scope, affected, reference, typical / reference, why, found.p_value)
 
 
 def _long_wait(jobs: pd.DataFrame, before: pd.Series[float], limit: float) -> _Slow | None:
@@ -155,14 +156,7 @@ def _against_earlier(period: Period, jobs: pd.DataFrame) -> Iterator[_Compared]:
     names, earlier_names = _place(jobs), _place(period.earlier)
     for name in names.unique():
         likes = earlier[earlier_names == name].dropna()
-        yield (
-            Scope(
-                str(name),
-                (names == name).to_numpy(),
-            ),
-            likes,
-            "before",
-        )
+        yield Scope(str(name), (names == name).to_numpy()), likes, "before"
 
 
 def _place(jobs: pd.DataFrame) -> pd.Series[str]:

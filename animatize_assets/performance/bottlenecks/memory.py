@@ -1,13 +1,20 @@
 """Memory that is nearly full: ``memory_constraint``.
 
-Physical idea: at the end of its memory a device (or host) evicts, swaps or fails. Full memory
-alone may be a cache that keeps what it can, so the finding tells also what it costs: jobs that ran
-out of memory, and how much longer near-full jobs take than like ones.
+Physical idea: at the end of its memory a device (or host) evicts, swaps or fails. Memory that is
+always full may be a cache that keeps what it can and gives it back when asked; so full memory
+counts when it does harm, when it is full only at times (then it is the jobs that fill it), or when
+it is full to the brim.
 
-Statistic: how many jobs peak at 90 % of the total or more, on the GPU or the host, by
-:func:`~animatize_assets.performance.bottlenecks.scopes.sustained`; or jobs that end with an
-out-of-memory error, at least three and by an exact binomial test more than one in a hundred. A
-tenth is kept free because an allocator that works in blocks cannot use the last of it.
+Statistics, any of which is enough; near full is a peak of 90 % of the total or more, because an
+allocator that works in blocks cannot use the last tenth:
+
+- jobs end with an out-of-memory error: at least three, and by an exact binomial test more than one
+  in a hundred;
+- jobs near full take longer than like ones of equal work with room
+  (:func:`~animatize_assets.performance.bottlenecks.likeness.longer_than_like`);
+- a sustained share of jobs is near full
+  (:func:`~animatize_assets.performance.bottlenecks.scopes.sustained`), while at least a quarter of
+  the jobs of the same model on the same worker had room; or a sustained share is above 95 %.
 """
 
 from __future__ import annotations
@@ -36,12 +43,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FULL_SHARE = 0.90
+_BRIM_SHARE = 0.95
+"""A cache that gives memory back keeps more free than this."""
 _ROOMY_SHARE = 0.80
 """Jobs below it are what near-full jobs are compared with."""
 _OUT_OF_MEMORY = r"out.?of.?memory|\boom|oom\b|memoryerror|cannot.?allocate|alloc.*fail"
 _LEAST_OUT_OF_MEMORY = 3
 _TOLERATED_OUT_OF_MEMORY = 0.01
-_SIGNIFICANCE = 0.01
+_SIGNIFICANCE = 0.005
+_SLOWER = 1.15
+"""Times as long as like jobs; the largest are compared with smaller ones, which is less sure."""
+_LEAST_GAIN = 0.01
+_WITH_ROOM = 0.25
+"""Share of jobs; of a cache that fills once after each start only the first few have room."""
 
 
 def memory_constraint(period: Period) -> Bottleneck | None:
@@ -49,22 +63,36 @@ def memory_constraint(period: Period) -> Bottleneck | None:
     jobs = period.jobs
     if len(jobs) < LEAST_JOBS:
         return None
-    fill = _fill(jobs)
-    known = fill.notna()
-    found = sustained(jobs[known], fill[known] >= FULL_SHARE) if known.any() else None
-    ran_out = _ran_out(jobs)
-    if found is None and not _too_many(ran_out):
-        return None
-    rows = np.zeros(len(jobs), dtype=bool)
-    if found is not None:
-        rows[np.flatnonzero(known)] = found.scope.rows
-    near = (fill >= FULL_SHARE) & rows
-    affected = near | ran_out
+    fill, ran_out = _fill(jobs), _ran_out(jobs)
+    near = fill >= FULL_SHARE
     slower = longer_than_like(
         jobs, work_seconds(jobs), near & jobs["success"], (fill < _ROOMY_SHARE) & jobs["success"]
     )
-    where = "all jobs" if found is None else found.scope.label
-    return _finding(period, affected, ran_out, fill=fill, slower=slower, where=where)
+    if _does_harm(jobs, near, slower) or _too_many(ran_out):
+        return _finding(period, near | ran_out, ran_out, fill=fill, slower=slower, where="all jobs")
+    known = fill.notna()
+    found = sustained(jobs[known], fill[known] >= _BRIM_SHARE)
+    found = found or sustained(jobs[known], near[known] & _is_full_at_times(jobs, fill)[known])
+    if found is None:
+        return None
+    rows = np.zeros(len(jobs), dtype=bool)
+    rows[np.flatnonzero(known)] = found.scope.rows
+    affected = (near & rows) | ran_out
+    return _finding(period, affected, ran_out, fill=fill, slower=slower, where=found.scope.label)
+
+
+def _does_harm(jobs: pd.DataFrame, near: pd.Series[bool], slower: Comparison | None) -> bool:
+    if slower is None or slower.ratio < _SLOWER or slower.p_value >= _SIGNIFICANCE:
+        return False
+    lost = float(jobs.loc[near, "total_time_seconds"].sum()) * (1 - 1 / slower.ratio)
+    return lost >= _LEAST_GAIN * float(jobs["total_time_seconds"].sum())
+
+
+def _is_full_at_times(jobs: pd.DataFrame, fill: pd.Series[float]) -> pd.Series[bool]:
+    """Mark the jobs of models that leave a worker room at other times."""
+    places = jobs[["worker", "model"]].astype("string").fillna("?").agg("|".join, axis=1)
+    with_room = (fill < _ROOMY_SHARE).astype("float64").groupby(places).transform("mean")
+    return with_room >= _WITH_ROOM
 
 
 def _finding(

@@ -6,9 +6,10 @@ steps on (DDIM, Song et al. 2021; EDM, Karras et al. 2022, at 35; DPM-Solver++, 
 20). Size and length are what was asked for, so a job is never blamed for them.
 
 Statistic, within one pipeline, job type and model: jobs with at least one and a half times the
-steps that like jobs use (at most 50 are taken as useful), that are above 50; or above the limit of
-a slow job (120 s image, 300 s video) and would be below it with the usual steps; or at least twice
-the usual steps of which ratings show that nobody likes them better. Sustained by
+steps that a quarter of like jobs get by with (at most 50 are taken as useful), that are above 50;
+or more than twice those steps, in a job above the limit of a slow one (120 s image, 300 s video)
+that would be below it with them; or more than two and a half times those steps, of which ratings
+show that nobody likes them better (a model distilled to four steps needs no thirty). Sustained by
 :func:`~animatize_assets.performance.bottlenecks.scopes.sustained`. Likewise a sampler that takes
 one and a half times as long as the usual one for equal work, when it makes jobs slow or ratings
 show that it is for nothing. Jobs that persons rate higher than the others (one-sided rank test,
@@ -20,8 +21,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from animatize_assets.performance.bottlenecks.findings import (
     LEAST_JOBS,
@@ -46,19 +45,24 @@ if TYPE_CHECKING:
 SATURATED_STEPS = 50.0
 _MANY = 1.5
 """Times the usual steps; and times the usual sampler's seconds."""
-_TWICE = 2.0
-"""Times the usual steps, where only ratings speak against them."""
+_MANY_FOR_SLOW = 2.0
+"""Times the usual steps: a large job with somewhat more is slow because it is large."""
+_OUT_OF_RANGE = 2.5
+"""Times the usual steps, where only ratings speak against them: guides recommend 20 to 50."""
 _LEAST_COSTLY = 0.2
-"""Share of jobs: each of them wastes its seconds for certain, and these must be a tenth of all."""
-_LEAST_GAIN = 0.10
+"""Share of jobs: each of them wastes its seconds for certain, and what that adds up to counts."""
+_LEAST_GAIN = 0.05
 """Of the part's seconds."""
 _LEAST_RATED = 5
-_RATED_HIGHER = 0.05
+_RATED_HIGHER = 0.01
 """p-value from which ratings count as higher: the jobs get the benefit of the doubt."""
 _LEAST_FOR_NOTHING = 10
 """Ratings on both sides that show that something is for nothing."""
-_NOTICED = 0.3
-"""Stars of the mean rating. A gain that is surely smaller (95 %, Welch 1947) is none."""
+_NOTICED = 0.5
+"""Stars of the mean rating: half a star is the least that is shown."""
+_SURELY = 0.2
+"""p-value from which a gain counts as smaller than that (Welch 1947): one in five may be luck, and
+what is recommended is only to try fewer."""
 _SIGNIFICANCE = 0.01
 _GROUP = ("pipeline_type", "job_type", "provider", "model")
 _LIKE_SAMPLERS = tuple(name for name in LIKE if name != "sampler")
@@ -97,14 +101,15 @@ def _too_many_steps(period: Period, jobs: pd.DataFrame) -> _Costly | None:
     total = known["total_time_seconds"]
     saved = _stepped_seconds(known) * (1 - 1 / times)
     slow = _slow_limit(period, known)
-    costly = (known["steps"] > SATURATED_STEPS) | ((total > slow) & (total - saved <= slow))
+    makes_slow = (times > _MANY_FOR_SLOW) & (total > slow) & (total - saved <= slow)
+    costly = (known["steps"] > SATURATED_STEPS) | makes_slow
     beyond = (times >= _MANY) & costly & ~_rated(known, times >= _MANY, _higher)
     found = sustained(known, beyond, least_share=_LEAST_COSTLY, tolerated=_LEAST_COSTLY / 2)
     if found is None:
         # Steps that are neither too many by the books nor slow: only ratings can tell.
-        twice = times >= _TWICE
-        beyond = twice & _rated(known, twice, _for_nothing)
-        found = sustained(known, beyond)
+        many = times > _OUT_OF_RANGE
+        beyond = many & _rated(known, many, _for_nothing) & ~_rated(known, many, _higher)
+        found = sustained(known, beyond, least_share=_LEAST_COSTLY, tolerated=_LEAST_COSTLY / 2)
     if found is None:
         return None
     rows = found.scope.rows & beyond.to_numpy()
@@ -125,21 +130,16 @@ def _too_many_steps(period: Period, jobs: pd.DataFrame) -> _Costly | None:
 
 
 def _usual_steps(period: Period, jobs: pd.DataFrame) -> pd.Series[float]:
-    """Return what like jobs use where they use least: at most where quality saturates.
+    """Return the steps that a quarter of like jobs get by with; at most where quality saturates.
 
-    That is the smallest median of the jobs before the period and of the quarters of its time, so
-    that steps which everybody raised last week are seen.
+    Jobs before the period count too, so that steps which everybody raised last week are seen.
     """
     import pandas as pd
 
     seen = pd.concat([period.earlier, jobs], ignore_index=True)
-    quarter = np.arange(len(jobs)) * 4 // len(jobs)
-    seen["part"] = np.concatenate([np.full(len(period.earlier), -1), quarter])
-    parts = seen.groupby([*_GROUP, "part"], dropna=False)["steps"]
-    medians = parts.transform("median").where(parts.transform("count") >= LEAST_JOBS)
-    medians = medians.fillna(seen.groupby(list(_GROUP), dropna=False)["steps"].transform("median"))
-    seen["usual"] = medians
-    usual = seen.groupby(list(_GROUP), dropna=False)["usual"].transform("min")
+    usual = seen.groupby(list(_GROUP), dropna=False)["steps"].transform(
+        lambda steps: steps.quantile(0.25)
+    )
     own: pd.Series[float] = usual.iloc[len(period.earlier) :].clip(upper=SATURATED_STEPS)
     return own.set_axis(jobs.index)
 
@@ -190,7 +190,7 @@ def _for_nothing(ours: pd.Series[float], theirs: pd.Series[float]) -> bool:
     if ours.nunique() == theirs.nunique() == 1:  # no spread to test with
         return difference < _NOTICED
     test = stats.ttest_ind(ours - _NOTICED, theirs, equal_var=False, alternative="less")
-    return bool(test.pvalue < 0.05)
+    return bool(test.pvalue < _SURELY)
 
 
 def _rating_words(ours: pd.DataFrame, theirs: pd.DataFrame) -> str:
