@@ -24,6 +24,7 @@ from animatize_assets.performance.features import (
     extra_number,
     names_of,
     numbers_of,
+    parts_of,
     words_of,
 )
 from animatize_assets.performance.models import Submission
@@ -65,7 +66,7 @@ class EncoderState(Record):
     crosses: tuple[tuple[int, int], ...]
     """Pairs of (indicator, number), by position."""
     known: dict[str, tuple[str, ...]]
-    """Every value seen of each field, to tell what is new."""
+    """Every value seen often enough of each field, to tell what is new."""
 
 
 class FeatureEncoder:
@@ -150,12 +151,13 @@ class FeatureEncoder:
     def unseen(self, submission: Submission) -> frozenset[str]:
         """Return the fields whose value was not among the jobs learned from.
 
-        A field that is not known of the submission is not among them.
+        Names joined by ``+`` are told apart: it takes a new one among them. A field that is not
+        known of the submission is not among the answer.
         """
         return frozenset(
             field
             for field, value in names_of(submission.parameters)
-            if value and value not in self._known.get(field, frozenset())
+            if not self._known.get(field, frozenset()).issuperset(parts_of(value))
         )
 
     @cached_property
@@ -268,9 +270,14 @@ def _varying_crosses(
 
 
 def _known_values(submissions: Sequence[Submission]) -> dict[str, tuple[str, ...]]:
-    values: dict[str, set[str]] = {}
-    for submission in submissions:
-        for field, value in names_of(submission.parameters):
-            if value:
-                values.setdefault(field, set()).add(value)
-    return {field: tuple(sorted(seen)) for field, seen in sorted(values.items())}
+    seen = Counter(
+        (field, part)
+        for submission in submissions
+        for field, value in names_of(submission.parameters)
+        for part in parts_of(value)
+    )
+    values: dict[str, list[str]] = {}
+    for (field, part), times in sorted(seen.items()):
+        if times >= SEEN_LEAST:
+            values.setdefault(field, []).append(part)
+    return {field: tuple(parts) for field, parts in values.items()}

@@ -136,6 +136,11 @@ def words_of(name: str) -> frozenset[str]:
     return frozenset(word for word in _SEPARATORS.split(name.lower()) if word)
 
 
+def parts_of(name: str) -> frozenset[str]:
+    """Return the names that ``+`` joins; none of nothing."""
+    return frozenset(part for part in name.split("+") if part)
+
+
 def _evaluations(parameters: JobParameters) -> int:
     steps = parameters.steps or 1
     sampler = (parameters.sampler or "").removeprefix("k_")
