@@ -26,7 +26,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from animatize_assets_tests.performance.simulated_fleet import Draft, Flags, Worker, draw_ratings
+from animatize_assets_tests.performance.simulated_fleet import Draft, Flags, Worker, even_ratings
 
 Change = Callable[[np.random.Generator, Draft, float], None]
 OUT_OF_MEMORY = ("OutOfMemoryError", "torch.OutOfMemoryError", "CudaOutOfMemoryError")
@@ -125,8 +125,8 @@ def slow_initialization(rng: np.random.Generator, draft: Draft, strength: float)
         hit = draft.worker == rng.integers(len(draft.workers))
     else:
         hit = np.ones(draft.count, dtype=bool)
-        # without a usual time beside it, only a share of the whole tells: half of the job
-        factor = max(factor, typical / float(np.median(draft.initialization)))
+        # without a usual time beside it, only a share of the whole tells: most of the job
+        factor = max(factor, 1.5 * typical / float(np.median(draft.initialization)))
     draft.initialization[hit] *= factor
     draft.gpu[hit] /= 1.1
 
@@ -140,8 +140,9 @@ def resource_contention(rng: np.random.Generator, draft: Draft, strength: float)
 def suboptimal_parameters(rng: np.random.Generator, draft: Draft, strength: float) -> None:
     """A part of the jobs of the commonest kind use far more steps; the ratings are no better."""
     hit = _more_steps(rng, draft, 2.0 * strength)
-    draft.rating[:] = np.where(rng.random(draft.count) < 0.8, draw_ratings(rng, draft.count), 0)
-    draft.rating[hit & (draft.rating == 0)] = 4
+    for group in (hit, ~hit):  # exactly the same, lest chance should make them better
+        draft.rating[group] = even_ratings(rng, int(group.sum()))
+    draft.rating[rng.random(draft.count) < 0.2] = 0
 
 
 def _share_devices(rng: np.random.Generator, draft: Draft) -> None:
@@ -213,8 +214,9 @@ def full_memory_cache(rng: np.random.Generator, draft: Draft, strength: float) -
 
 
 def harmless_sharing(rng: np.random.Generator, draft: Draft, strength: float) -> None:
-    """Two jobs at once on a device that has room for both."""
+    """Several jobs at once on a device that has room for all of them, so that few ever wait."""
     _share_devices(rng, draft)
+    draft.slots = 8
     draft.slowdown = 1 + 0.01 * strength
 
 

@@ -218,9 +218,18 @@ def healthy_draft(
     )
 
 
+_RATINGS, _RATING_SHARES = np.array([2, 3, 4, 5]), [0.08, 0.27, 0.4, 0.25]
+
+
 def draw_ratings(rng: np.random.Generator, count: int) -> Ints:
     """Draw what people give: mostly 3 to 5."""
-    return rng.choice([2, 3, 4, 5], count, p=[0.08, 0.27, 0.4, 0.25])
+    return rng.choice(_RATINGS, count, p=_RATING_SHARES)
+
+
+def even_ratings(rng: np.random.Generator, count: int) -> Ints:
+    """Deal ratings out in the shares of :func:`draw_ratings`, as exactly as they divide."""
+    place = (np.arange(count) + 0.5) / max(count, 1)
+    return rng.permutation(_RATINGS[np.searchsorted(np.cumsum(_RATING_SHARES), place)])
 
 
 @dataclass(frozen=True)
@@ -269,9 +278,11 @@ def _calendar(
     hours = rng.normal(14, 2.6, sessions) % 24
     opened = np.sort(rng.integers(0, days, sessions) * 86_400.0 + hours * 3_600)
     session = np.sort(rng.integers(0, sessions, draft.count))
+    hurried = _hurried(draft, draft.count)
+    session[hurried] = session[hurried][:1]  # a busy hour is one hour
     first = np.searchsorted(session, session, side="left")
     gaps = rng.exponential(1.0, draft.count)
-    gaps[_hurried(draft, draft.count)] /= 3
+    gaps[hurried] /= 3
 
     def at(gap: float) -> Timetable:
         cumulative = np.cumsum(gaps * gap)

@@ -45,6 +45,8 @@ IMPOSSIBLE_TOGETHER = (
     {"low_gpu_utilization", "resource_contention"},  # nobody meets on an idle device
     # a job that swaps or waits for a hogged CPU says nothing of the GPU's own input
     {"low_gpu_utilization", "memory_constraint"},
+    # the figures of a shared device belong to nobody, so that it is full is told by nothing
+    {"memory_constraint", "resource_contention"},
 )
 NOT_WITHOUT_GPU = {
     "low_gpu_utilization",
