@@ -10,6 +10,7 @@
     ├── ImpossibleCameraPath  a camera path that leaves its image or magnifies too far
     ├── RenderingFailed     frames or a clip that could not be made or checked
     ├── StorageFailed       an artefact that could not be stored or read back
+    ├── NotEnoughJobs       an estimator that has too few finished jobs to learn from
     ├── NotConfigured       something asked for that needs a key, a file or an extra dependency
     ├── ProviderError       a provider that did not deliver (``kind``: :data:`FAILURE_KINDS`)
     ├── WebhookRefused      a message about a batch that is not surely OpenAI's
@@ -107,6 +108,12 @@ class NotConfigured(AnimatizeError):
     """Something asked for needs a key, a file or an extra dependency that is not there."""
 
     code = "not_configured"
+
+
+class NotEnoughJobs(AnimatizeError):
+    """Too few jobs of a kind have finished for an estimator to learn from."""
+
+    code = "not_enough_jobs"
 
 
 FAILURE_KINDS: dict[str, str] = {

@@ -11,6 +11,7 @@ step, whatever the size. A feature that cannot be computed is NaN, never 0.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Iterator
@@ -134,6 +135,12 @@ def words_of(name: str) -> frozenset[str]:
     another that was never seen. ``CodeFormers+GFPGAN`` gives the two that are applied.
     """
     return frozenset(word for word in _SEPARATORS.split(name.lower()) if word)
+
+
+def combination(submission: Submission) -> str:
+    """Return a short key of the exact parameters; equal for jobs that repeat each other."""
+    recipe = submission.parameters.model_dump_json(exclude={"seed"})
+    return hashlib.sha256(f"{submission.pipeline_type} {recipe}".encode()).hexdigest()[:16]
 
 
 def parts_of(name: str) -> frozenset[str]:

@@ -1,0 +1,91 @@
+"""How long will it take: the estimator in use, or the heuristic until there is one.
+
+Belongs here: the choice, and what recent jobs say, kept at hand. Does not belong here: how either
+of them works (``estimator``, ``heuristic``), where estimators are stored (``registry``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from animatize_assets.performance.estimator import RecentJobs, TrainedEstimator
+from animatize_assets.performance.heuristic import heuristic_estimate
+from animatize_assets.performance.models import (
+    Estimate,
+    JobRecord,
+    PipelineType,
+    Submission,
+)
+from animatize_assets.performance.store import PerformanceStore
+
+RECENT = 300
+"""Newest jobs that are kept at hand: the last of each worker, also where there are many."""
+
+LoadTrained = Callable[[PipelineType], TrainedEstimator | None]
+"""Gives the estimator in use, or None. It is asked for each call, so it keeps what it loaded."""
+
+
+@dataclass(frozen=True)
+class _AtHand:
+    """What is known now of one pipeline type."""
+
+    newest_id: int | None
+    trained: TrainedEstimator | None
+    finished: tuple[JobRecord, ...]
+    recent: RecentJobs | None
+
+
+class TimeEstimator:
+    """Estimates for jobs of any kind. Threads may share it.
+
+    Recent jobs are read again when there are newer ones; to know that costs one small query.
+    """
+
+    def __init__(self, store: PerformanceStore, load_trained: LoadTrained) -> None:
+        self._store = store
+        self._load_trained = load_trained
+        self._at_hand: dict[PipelineType, _AtHand] = {}
+        self._lock = threading.Lock()
+
+    def estimate(self, submission: Submission) -> Estimate:
+        """Return the estimate of one job."""
+        return self.estimate_many([submission])[0]
+
+    def estimate_many(self, submissions: Sequence[Submission]) -> list[Estimate]:
+        """Return the estimate of each job, in their order; kinds may be mixed."""
+        told: dict[int, Estimate] = {}
+        for pipeline_type in sorted({each.pipeline_type for each in submissions}):
+            positions = [
+                position
+                for position, each in enumerate(submissions)
+                if each.pipeline_type == pipeline_type
+            ]
+            estimates = self._of_kind(pipeline_type, [submissions[each] for each in positions])
+            told |= dict(zip(positions, estimates, strict=True))
+        return [told[position] for position in range(len(submissions))]
+
+    def _of_kind(
+        self, pipeline_type: PipelineType, submissions: Sequence[Submission]
+    ) -> list[Estimate]:
+        known = self._known(pipeline_type)
+        if known.trained is None:
+            return [heuristic_estimate(each, known.finished) for each in submissions]
+        return known.trained.estimate_many(submissions, known.recent)
+
+    def _known(self, pipeline_type: PipelineType) -> _AtHand:
+        trained = self._load_trained(pipeline_type)
+        newest_id = self._store.newest_id()
+        with self._lock:
+            known = self._at_hand.get(pipeline_type)
+            if known is None or known.newest_id != newest_id or known.trained is not trained:
+                finished = tuple(self._store.jobs(pipeline_type=pipeline_type, newest=RECENT))
+                known = _AtHand(
+                    newest_id=newest_id,
+                    trained=trained,
+                    finished=finished,
+                    recent=None if trained is None else trained.recent(finished),
+                )
+                self._at_hand[pipeline_type] = known
+        return known
