@@ -139,6 +139,7 @@ def build_image_pipeline(
         bench = replace(
             opened,
             run_id=context.run.run_id,
+            queue_seconds=queue_seconds(context.instance, context.run.run_id),
             pictures=replace(opened.pictures, across_runs=pools),
         )
         selected = [key.to_user_string() for key in context.selected_asset_keys]
@@ -173,6 +174,14 @@ def build_image_pipeline(
             )
 
     return image_pipeline
+
+
+def queue_seconds(instance: dg.DagsterInstance, run_id: str) -> float | None:
+    """Return how long a run waited from enqueued to started, as Dagster tells it."""
+    record = instance.get_run_record_by_id(run_id)
+    if record is None or record.start_time is None:
+        return None
+    return max(0.0, record.start_time - record.create_timestamp.timestamp())
 
 
 class _Pointers:

@@ -6,8 +6,14 @@ here: Dagster (this module is imported where it must not be), any decision.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from animatize_assets.pipeline.generation_setup import GenerationSetup, ProviderSetup
 from animatize_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from animatize_assets.performance.gpu import GpuMonitor
+    from animatize_assets.performance.opening import PerformanceRoom
 
 DAY_S = 86_400
 GIGA = 1_000_000_000
@@ -46,4 +52,28 @@ def generation_setup(settings: Settings) -> GenerationSetup:
         shadow_share=settings.shadow_share,
         results_ttl_s=settings.results_ttl_days * DAY_S,
         results_max_bytes=round(settings.results_max_gb * GIGA),
+    )
+
+
+def performance_room(settings: Settings, monitor: GpuMonitor | None = None) -> PerformanceRoom:
+    """Return the performance room of the data folder. ``monitor``: reads GPUs, where one does."""
+    # SQLAlchemy, which a code location that only loads does not need.
+    from animatize_assets.performance.opening import DATABASE, MLFLOW_DATABASE, PerformanceRoom
+    from animatize_assets.performance.thresholds import Thresholds
+
+    folder, url = settings.data_dir, settings.performance_database_url
+    return PerformanceRoom(
+        database_url=url.get_secret_value() if url else f"sqlite:///{folder / DATABASE}",
+        tracking_uri=settings.mlflow_tracking_uri or f"sqlite:///{folder / MLFLOW_DATABASE}",
+        folder=folder / "performance",
+        thresholds=Thresholds(
+            slow_image_s=settings.slow_image_s,
+            slow_video_s=settings.slow_video_s,
+            low_gpu_percent=settings.low_gpu_percent,
+            high_cpu_percent=settings.high_cpu_percent,
+            failure_rate=settings.failure_rate,
+            high_queue_s=settings.high_queue_s,
+        ),
+        sample_interval_s=settings.sample_interval_s,
+        gpu_monitor=monitor,
     )

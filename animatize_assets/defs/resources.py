@@ -15,6 +15,8 @@ import dagster as dg
 from pydantic import Field
 from upath import UPath
 
+from animatize_assets.defs.nvidia import NvidiaMonitorResource
+from animatize_assets.defs.performance import PerformanceResource
 from animatize_assets.defs.provider_resources import (
     ComfyUIPicturesResource,
     FluxPicturesResource,
@@ -95,6 +97,7 @@ class WorkshopResource(dg.ConfigurableResource["WorkshopResource"]):
     stores: dg.ResourceDependency[Stores]
     scene_models: dg.ResourceDependency[SceneModelFiles]
     picture_providers: dg.ResourceDependency[PictureProviders]
+    performance: dg.ResourceDependency[PerformanceResource]
 
     def open(self) -> Workshop:
         """Put the workshop together."""
@@ -102,12 +105,15 @@ class WorkshopResource(dg.ConfigurableResource["WorkshopResource"]):
             cv2.setNumThreads(threads)
         images, artifacts = self.stores.open()
         depth_model, face_model = self.scene_models.files()
+        room = self.performance.room()
         return open_workshop(
             images,
             artifacts,
             generation=self.picture_providers.setup(),
             depth_model=depth_model,
             face_model=face_model,
+            tracker=room.tracking(),
+            call_tracker=room.call_tracking(),
         )
 
 
@@ -123,8 +129,17 @@ def default_resources(
         for name, resource in PROVIDER_RESOURCES.items()
     }
     providers = given.setdefault("picture_providers", PictureProviders(**clients))
+    nvidia = given.setdefault("nvidia", NvidiaMonitorResource())
+    performance = given.setdefault(
+        "performance", PerformanceResource(nvidia=nvidia, data_dir=stores.data_dir)
+    )
     given.setdefault(
         "workshop",
-        WorkshopResource(stores=stores, scene_models=scene_models, picture_providers=providers),
+        WorkshopResource(
+            stores=stores,
+            scene_models=scene_models,
+            picture_providers=providers,
+            performance=performance,
+        ),
     )
     return given

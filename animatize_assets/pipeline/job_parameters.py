@@ -79,7 +79,7 @@ def parameters_of(work: Work, stage: str) -> Mapping[str, object]:
     ) | {
         "run_id": work.workshop.run_id,
         "partition_key": work.image_key,
-        "queued_at": work.workshop.queued_at,
+        "queue_time_seconds": work.workshop.queue_seconds,
     }
 
 

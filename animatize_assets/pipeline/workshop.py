@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,8 +67,8 @@ class Workshop:
     """Those that this process has read; None: each is read whenever it is needed."""
     run_id: str | None = None
     """Of the Dagster run that works here: budgets count per run."""
-    queued_at: datetime | None = None
-    """When that run was enqueued."""
+    queue_seconds: float | None = None
+    """How long that run waited from enqueued to started; None where nobody knows."""
     tracker: JobTracker = field(default_factory=NoTracking)
     """Records what is made here."""
 

@@ -113,11 +113,15 @@ class CheapWorkshop(WorkshopResource):
 def cheap_overrides(**versions: str) -> dict[str, dg.ConfigurableResource[Any]]:
     given = default_resources()
     return {
-        **{name: given[name] for name in ("stores", "scene_models", "picture_providers")},
+        **{
+            name: given[name]
+            for name in ("stores", "scene_models", "picture_providers", "nvidia", "performance")
+        },
         "workshop": CheapWorkshop(
             stores=given["stores"],
             scene_models=given["scene_models"],
             picture_providers=given["picture_providers"],
+            performance=given["performance"],
             **versions,
         ),
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +17,7 @@ from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import STAGES, run_stages
 from animatize_assets.pipeline.workshop import Workshop, open_stores, open_workshop
 
-QUEUED = datetime(2026, 6, 1, 12, tzinfo=UTC)
+QUEUE_SECONDS = 7.5
 
 
 @dataclass
@@ -85,7 +84,7 @@ def bench(tmp_path: Path, stages: Jobs, calls: Jobs) -> Iterator[tuple[Workshop,
     Image.fromarray(shades).resize((320, 200)).save(photograph)
     key = images.ingest(photograph).image_key
     opened = open_workshop(images, artifacts, tracker=stages, call_tracker=calls)
-    yield replace(opened, run_id="run-1", queued_at=QUEUED), key
+    yield replace(opened, run_id="run-1", queue_seconds=QUEUE_SECONDS), key
     opened.close()
 
 
@@ -97,7 +96,7 @@ def test_every_stage_is_a_job_with_what_was_known_before(
     assert all(each.is_complete for each in run_stages(workshop, key, request))
     assert [job.params["job_type"] for job in stages.told] == list(STAGES)
     assert {job.outcome for job in stages.told} == {"success"}
-    assert {job.params["queued_at"] for job in stages.told} == {QUEUED}
+    assert {job.params["queue_time_seconds"] for job in stages.told} == {QUEUE_SECONDS}
     assert {job.params["partition_key"] for job in stages.told} == {key}
     clip, scene = stages.of("animatic_clip"), stages.of("scene_analysis")
     assert clip.pipeline_type == "video"

@@ -1,0 +1,89 @@
+"""The performance room put together from plain arguments.
+
+Belongs here: opening store, recorder, sampler, registry and estimator once, in the right order.
+Does not belong here: where the arguments come from (``defs``, ``cli``), what the parts do.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from animatize_assets.database.engine import open_engine
+from animatize_assets.database.migration import upgrade
+from animatize_assets.performance.analyzer import PerformanceAnalyzer
+from animatize_assets.performance.gpu import GpuMonitor
+from animatize_assets.performance.models import Estimate, Submission
+from animatize_assets.performance.recording import JobRecorder, open_recorder
+from animatize_assets.performance.registry import EstimatorRegistry
+from animatize_assets.performance.sampling import ResourceSampler
+from animatize_assets.performance.store import PerformanceStore
+from animatize_assets.performance.thresholds import Thresholds
+from animatize_assets.performance.tracker import Tracking
+
+_log = logging.getLogger(__name__)
+
+DATABASE, MLFLOW_DATABASE = "performance.db", "mlflow.db"
+"""File names inside the data folder."""
+
+
+@dataclass(frozen=True)
+class PerformanceRoom:
+    """Everything about job records of one database. Parts are opened when they are first used.
+
+    ``folder``: of the spool and of copies of estimators; made when needed.
+    """
+
+    database_url: str
+    tracking_uri: str
+    folder: Path
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    sample_interval_s: float = 1.0
+    gpu_monitor: GpuMonitor | None = None
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The database at the newest revision."""
+        opened = open_engine(self.database_url)
+        upgrade(opened)
+        return opened
+
+    @cached_property
+    def store(self) -> PerformanceStore:
+        """The job records."""
+        return PerformanceStore(self.engine)
+
+    @cached_property
+    def registry(self) -> EstimatorRegistry:
+        """The estimators."""
+        return EstimatorRegistry(self.engine, self.folder / "estimators", self.tracking_uri)
+
+    def analyzer(self) -> PerformanceAnalyzer:
+        """Return the analyzer of these records."""
+        return PerformanceAnalyzer(self.store, thresholds=self.thresholds)
+
+    @cached_property
+    def recorder(self) -> JobRecorder:
+        """What writes job records. A database that is down does not keep it from opening."""
+        try:
+            upgrade(open_engine(self.database_url))
+        except SQLAlchemyError as error:
+            _log.warning("The performance database cannot be opened now: %s", type(error).__name__)
+        return open_recorder(self.database_url, self.folder / "spool")
+
+    def tracking(self, estimate: Callable[[Submission], Estimate | None] | None = None) -> Tracking:
+        """Return what tracks work that is done in this process, with what it uses."""
+        sampler = ResourceSampler(self.sample_interval_s, self.gpu_monitor)
+        return Tracking(self.recorder, sampler, estimate)
+
+    def call_tracking(
+        self, estimate: Callable[[Submission], Estimate | None] | None = None
+    ) -> Tracking:
+        """Return what tracks calls to others, whose use of this machine says nothing."""
+        return Tracking(self.recorder, None, estimate)
