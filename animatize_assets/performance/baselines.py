@@ -93,8 +93,8 @@ def noise_floor(jobs: Sequence[JobRecord]) -> float | None:
 def share_within(
     actual: Sequence[float] | np.ndarray, predicted: Sequence[float] | np.ndarray
 ) -> float:
-    """Return the share, 0..1, of predictions with the actual time within 20 % of them."""
-    ratio = np.asarray(actual, dtype=np.float64) / np.asarray(predicted, dtype=np.float64)
+    """Return the share, 0..1, of predictions that are within 20 % of the actual time."""
+    ratio = np.asarray(predicted, dtype=np.float64) / np.asarray(actual, dtype=np.float64)
     return float(np.mean(np.abs(ratio - 1) <= WITHIN))
 
 

@@ -31,7 +31,8 @@ from animatize_assets.records import Measured, Record
 Floats = NDArray[np.float64]
 
 WITHIN = 0.20
-"""An estimate is good when the actual time is within this share of it: the promise of the issue."""
+"""An estimate is good when it is off by at most this share of the actual time: the predecessor's
+promise, "predictions within 20 % of the actual time"."""
 
 MOST_SCORES = 999
 """Order statistics that are kept; of more residuals, evenly spaced quantiles. At 999 the 80 % and
@@ -93,7 +94,7 @@ class CalibratedTimes:
     low_90: Floats
     high_90: Floats
     confidence: Floats
-    """Probability that the actual time is within 20 % of ``seconds``; NaN as the bounds."""
+    """Probability that ``seconds`` are within 20 % of the actual time; NaN as the bounds."""
 
 
 class Calibration(Record):
@@ -182,7 +183,7 @@ class Calibration(Record):
         shift: Shift = NO_SHIFT,
         novel: Collection[str] = NOTHING_NOVEL,
     ) -> float | None:
-        """Return the probability that the time is within 20 % of the corrected prediction."""
+        """Return the probability that the corrected prediction is within 20 % of the time."""
         told = float(self._confidences(np.array([predicted_seconds]), shift, novel)[0])
         return None if math.isnan(told) else told
 
@@ -217,8 +218,9 @@ class Calibration(Record):
 
     def _confidences(self, predicted: Floats, shift: Shift, novel: Collection[str]) -> Floats:
         centre, spread = self._errors(np.log(predicted), shift, novel)
-        below = self._share_below((math.log1p(-WITHIN) - centre) / spread)
-        return np.asarray(self._share_below((math.log1p(WITHIN) - centre) / spread) - below)
+        least, most = -math.log1p(WITHIN), -math.log1p(-WITHIN)
+        below = self._share_below((least - centre) / spread)
+        return np.asarray(self._share_below((most - centre) / spread) - below)
 
     def _errors(
         self, log_predicted: Floats, shift: Shift, novel: Collection[str]

@@ -160,7 +160,7 @@ def test_confidence_is_the_share_that_comes_true() -> None:
     chance = np.random.default_rng(8)
     for spread in (0.05, 0.12, 0.3):
         calibration = _calibration(spread * chance.standard_normal(900))
-        came_true = np.abs(np.expm1(spread * chance.standard_normal(100_000))) <= WITHIN
+        came_true = np.abs(np.expm1(-spread * chance.standard_normal(100_000))) <= WITHIN
         told = calibration.confidence(10.0)
         assert told == pytest.approx(float(came_true.mean()), abs=0.03)
 
