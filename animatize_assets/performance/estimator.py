@@ -119,9 +119,13 @@ class TrainedEstimator:
     card: EstimatorCard
     evidence: Evidence | None = field(default=None, compare=False)
     """Only after a training; it is not stored."""
+    version: str | None = field(default=None, compare=False)
+    """Under which it is registered."""
 
     @classmethod
-    def from_state(cls, state: EstimatorState, model: Any) -> TrainedEstimator:
+    def from_state(
+        cls, state: EstimatorState, model: Any, *, version: str | None = None
+    ) -> TrainedEstimator:
         """Put a stored estimator together again."""
         return cls(
             encoder=FeatureEncoder(state.encoder),
@@ -130,6 +134,7 @@ class TrainedEstimator:
             unfamiliar=state.unfamiliar,
             combinations=frozenset(state.combinations),
             card=state.card,
+            version=version,
         )
 
     @property
@@ -230,6 +235,7 @@ class TrainedEstimator:
             confidence=None if told is None else float(times.confidence[told]),
             prediction_method="ml_model",
             model_used=self.card.model_type,
+            model_version=self.version,
             learned_from=self.card.learned_from,
             notes=notes,
         )

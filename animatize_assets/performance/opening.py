@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -19,12 +20,14 @@ from animatize_assets.database.engine import open_engine
 from animatize_assets.database.migration import upgrade
 from animatize_assets.performance.analyzer import PerformanceAnalyzer
 from animatize_assets.performance.gpu import GpuMonitor
-from animatize_assets.performance.models import Estimate, Submission
+from animatize_assets.performance.learning import Champions, Retraining, retrain
+from animatize_assets.performance.models import Estimate, PipelineType, Submission
 from animatize_assets.performance.recording import JobRecorder, open_recorder
 from animatize_assets.performance.registry import EstimatorRegistry
 from animatize_assets.performance.sampling import ResourceSampler
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.performance.thresholds import Thresholds
+from animatize_assets.performance.time_estimator import TimeEstimator
 from animatize_assets.performance.tracker import Tracking
 
 _log = logging.getLogger(__name__)
@@ -63,6 +66,25 @@ class PerformanceRoom:
     def registry(self) -> EstimatorRegistry:
         """The estimators."""
         return EstimatorRegistry(self.engine, self.folder / "estimators", self.tracking_uri)
+
+    @cached_property
+    def champions(self) -> Champions:
+        """The estimators in use."""
+        return Champions(self.registry.rows, self.registry)
+
+    @cached_property
+    def time_estimator(self) -> TimeEstimator:
+        """What tells how long jobs will take."""
+        return TimeEstimator(self.store, self.champions)
+
+    def retrain(self, pipeline_type: PipelineType, *, now: datetime) -> Retraining:
+        """Train on the records there are; the result is put into use if it is better.
+
+        Raises:
+            NotEnoughJobs: fewer than 30 jobs of that kind finished well.
+            StorageFailed: MLflow or the disk did not take it.
+        """
+        return retrain(self.store, self.registry, self.champions, pipeline_type, now=now)
 
     def analyzer(self) -> PerformanceAnalyzer:
         """Return the analyzer of these records."""

@@ -21,7 +21,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -151,27 +151,25 @@ class EstimatorRegistry:
         model = skops.io.load(kept / MODEL_FILE, trusted=list(TRUSTED_TYPES))
         return model, (kept / CARD_FILE).read_text(encoding="utf-8")
 
-    def remove(self, estimators: Sequence[RegisteredEstimator]) -> None:
-        """Remove versions that are not in use, here and in MLflow.
+    def remove(self, name: str, version: str) -> None:
+        """Remove a version that is not in use, here and in MLflow. Its row may be gone already.
 
         Raises:
-            StorageFailed: one of them is in use.
+            StorageFailed: it is in use.
         """
-        for each in estimators:
-            current = self.rows.active(each.pipeline_type)
-            if current is not None and current.version == each.version:
-                raise StorageFailed(f"{each.model_name} version {each.version} is in use.")
-            with self._mlflow() as mlflow:
-                client = mlflow.MlflowClient(self._tracking_uri)
-                try:
-                    client.delete_model_version(each.model_name, each.version)
-                except mlflow.MlflowException as error:
-                    # Gone already is what was wanted; anything else MLflow's own cleaning finds.
-                    _log.warning("MLflow kept %s %s: %s", each.model_name, each.version, error)
-            shutil.rmtree(
-                self._folder / "copies" / each.model_name / each.version, ignore_errors=True
-            )
-            self.rows.remove(each)
+        for each in self.rows.versions():
+            if (each.model_name, each.version) == (name, version):
+                if each.is_active:
+                    raise StorageFailed(f"{name} version {version} is in use.")
+                self.rows.remove(each)
+        with self._mlflow() as mlflow:
+            client = mlflow.MlflowClient(self._tracking_uri)
+            try:
+                client.delete_model_version(name, version)
+            except mlflow.MlflowException as error:
+                # Gone already is what was wanted; anything else MLflow's own cleaning finds.
+                _log.warning("MLflow kept %s %s: %s", name, version, error)
+        shutil.rmtree(self._folder / "copies" / name / version, ignore_errors=True)
 
     def _log_run(self, mlflow: Any, name: str, training: Training) -> tuple[str, str]:
         """Return the version and the run's id; a copy of the files is kept."""

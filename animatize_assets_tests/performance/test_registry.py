@@ -130,8 +130,8 @@ def test_what_is_in_use_is_not_removed(registry: EstimatorRegistry) -> None:
     old, used = registry.register(_training()), registry.register(_training())
     registry.promote(used, "best")
     with pytest.raises(StorageFailed, match="in use"):
-        registry.remove([used])
-    registry.remove([old])
+        registry.remove(used.model_name, used.version)
+    registry.remove(old.model_name, old.version)
     assert old.version not in {each.version for each in registry.rows.versions("image")}
     with pytest.raises(StorageFailed):
         registry.load(old)
