@@ -54,6 +54,7 @@ def high_queue_time(rng: np.random.Generator, draft: Draft, strength: float) -> 
     if draft.overlap > 0 or rng.random() < 0.3:
         draft.dispatch_s = draft.dispatch_s * (wait / draft.dispatch_s.mean())
     draft.mean_wait_s = wait
+    draft.longest_wait_counted_s = 3 * wait  # so a third of the jobs wait at least: no busy hour
 
 
 def cpu_bottleneck(rng: np.random.Generator, draft: Draft, strength: float) -> None:
@@ -216,6 +217,7 @@ def full_memory_cache(rng: np.random.Generator, draft: Draft, strength: float) -
 def harmless_sharing(rng: np.random.Generator, draft: Draft, strength: float) -> None:
     """Several jobs at once on a device that has room for all of them, so that few ever wait."""
     _share_devices(rng, draft)
+    draft.shared_workers = tuple(range(len(draft.workers)))
     draft.slots = 8
     draft.slowdown = 1 + 0.01 * strength
 

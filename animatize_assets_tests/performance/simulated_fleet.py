@@ -10,6 +10,7 @@ Seconds, megabytes of 10^6 bytes, per cent.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -143,6 +144,8 @@ class Draft:
     dispatch_s: Floats = field(default_factory=lambda: np.zeros(0))
     """What passes between submission and the worker's own queue."""
     mean_wait_s: float = 3.0
+    longest_wait_counted_s: float = math.inf
+    """In that mean: lets no few jobs with endless waits stand for all."""
     overlap: float = 0.0
     """Share of jobs that spend half their time beside another one; when positive it sets how
     densely jobs come."""
@@ -295,7 +298,8 @@ def _too_dense(draft: Draft, done: Timetable) -> bool:
     if draft.overlap > 0:
         met = done.is_shared[np.isin(draft.worker, draft.shared_workers)]
         return bool(met.mean() > draft.overlap)
-    return bool((done.start - done.arrival).mean() > draft.mean_wait_s)
+    waits = np.minimum(done.start - done.arrival, draft.longest_wait_counted_s)
+    return bool(waits.mean() > draft.mean_wait_s)
 
 
 def _hurried(draft: Draft, count: int) -> Flags:
