@@ -32,10 +32,11 @@ from animatize_assets.performance.store import PerformanceStore
 _log = logging.getLogger(__name__)
 
 RECORDING_WAIT_S = 1.0
-"""The longest that a job waits for the database before its record is spooled."""
+"""The longest that a job waits for the database before its record is spooled; for a server that
+does not answer at all, ``engine.LEAST_CONNECT_TIMEOUT_S``."""
 
 RETRY_S = 5.0
-"""How long the database is left alone after it failed: of that time jobs wait at most a fifth."""
+"""How long the database is left alone after it failed: jobs then spool at once."""
 
 BATCH = 100
 """Spooled records per transaction, and per record of a job that finds some: a few hundredths of a
