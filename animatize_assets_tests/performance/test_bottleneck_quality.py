@@ -1,0 +1,69 @@
+"""How often the detectors are right, on labelled traces that know nothing of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from animatize_assets.performance.bottlenecks.detection import find_bottlenecks
+from animatize_assets.performance.store import frame_of, to_row
+from animatize_assets_tests.performance import simulator
+from animatize_assets_tests.performance.simulated_faults import FAULTS
+from animatize_assets_tests.performance.simulator import Trace
+
+SEED = 2026
+MOST_WRONG = 0.05
+"""Of the faults that were injected, missed; of what was reported, wrong. Of the few traces of the
+quick size one may be: at full size, one in twenty."""
+FALSE_ALARMS_PER_JOB = 1 / 1000
+
+
+def _reported(trace: Trace) -> list[str]:
+    return [found.type for found in find_bottlenecks(frame_of([to_row(j) for j in trace.jobs]))]
+
+
+def _faulty(size: dict[str, int]) -> Iterator[Trace]:
+    for fault in FAULTS:
+        for number in range(size["traces_per_fault"]):
+            yield simulator.faulty(fault, number, SEED)
+    for number in range(size["mixtures"]):
+        yield simulator.mixed(number, SEED)
+
+
+@pytest.mark.timeout(1800)
+def test_faults_are_found_and_nothing_else(sizes: dict[str, Any]) -> None:
+    hits: Counter[str] = Counter()
+    misses: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    told = []
+    for trace in _faulty(sizes["bottlenecks"]):
+        reported = set(_reported(trace))
+        hits.update(trace.required & reported)
+        misses.update(trace.required - reported)
+        wrong.update(reported - trace.required - trace.allowed)
+        if missed := trace.required - reported:
+            told.append(f"{trace.name}: missed {sorted(missed)}")
+        if extra := reported - trace.required - trace.allowed:
+            told.append(f"{trace.name}: wrongly {sorted(extra)}")
+    for fault in FAULTS:
+        injected, reported_in_all = hits[fault] + misses[fault], hits[fault] + wrong[fault]
+        print(  # noqa: T201  # the figures, with -s
+            f"{fault:24} precision {hits[fault] / max(1, reported_in_all):.3f} "
+            f"recall {hits[fault] / injected:.3f} of {injected}"
+        )
+    for fault in FAULTS:
+        assert misses[fault] <= max(1, MOST_WRONG * (hits[fault] + misses[fault])), told
+        assert wrong[fault] <= max(1, MOST_WRONG * (hits[fault] + wrong[fault])), told
+
+
+@pytest.mark.timeout(1800)
+def test_healthy_jobs_raise_no_alarm(sizes: dict[str, Any]) -> None:
+    jobs, told = 0, []
+    for trace in simulator.healthy_traces(sizes["bottlenecks"]["healthy_of_each"], SEED):
+        jobs += len(trace.jobs)
+        told += [(trace.name, name) for name in _reported(trace)]
+    print(f"{len(told)} false alarms in {jobs} healthy jobs")  # noqa: T201  # as above
+    assert len(told) <= FALSE_ALARMS_PER_JOB * jobs, told
