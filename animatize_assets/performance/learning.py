@@ -1,24 +1,31 @@
 """From job records to the estimator in use: train, register, promote or not, forget old ones.
 
+A retraining is one call (:func:`retrain`), or its two halves with somebody's look in between:
+:func:`train_and_register`, then :func:`newest_candidate` and :func:`promote_or_reject`.
+
 Belongs here: the course of a retraining and loading what is in use. Does not belong here: training
-(``training``), files (``registry``), when to retrain (``defs``).
+(``training``), files (``registry``), when to retrain (``retraining_need``).
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from animatize_assets.errors import StorageFailed
 from animatize_assets.performance.estimator_rows import EstimatorRows, RegisteredEstimator
+from animatize_assets.performance.model_types import MODEL_TYPES, ModelType
 from animatize_assets.performance.models import PipelineType
 from animatize_assets.performance.retention import KEEP_DAYS, drop_old_models
 
 if TYPE_CHECKING:
-    from animatize_assets.performance.estimator import TrainedEstimator
+    from sqlalchemy import Engine
+
+    from animatize_assets.performance.estimator import EstimatorCard, TrainedEstimator
     from animatize_assets.performance.registry import EstimatorRegistry
     from animatize_assets.performance.store import PerformanceStore
 
@@ -26,6 +33,24 @@ _log = logging.getLogger(__name__)
 
 MOST_JOBS = 20_000
 """Newest jobs that are learned from: a minute of training on two cores, and months of records."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A version that is registered, with all that is known of its training."""
+
+    registered: RegisteredEstimator
+    card: EstimatorCard
+
+    @property
+    def is_better(self) -> bool:
+        """Whether it beat the baseline and the estimator that was in use when it was trained."""
+        return self.card.promotion.promote
+
+    @property
+    def reason(self) -> str:
+        """Why it is better, or is not: one sentence with the scores."""
+        return self.card.promotion.reason
 
 
 @dataclass(frozen=True)
@@ -77,7 +102,7 @@ class Champions:
         return TrainedEstimator.from_state(state, model, version=active.version)
 
 
-def retrain(
+def train_and_register(
     store: PerformanceStore,
     registry: EstimatorRegistry,
     champions: Champions,
@@ -85,8 +110,9 @@ def retrain(
     *,
     now: datetime,
     keep_days: int = KEEP_DAYS,
-) -> Retraining:
-    """Train on the records there are, and put the result into use if it is better.
+    model_types: Sequence[ModelType] = MODEL_TYPES,
+) -> tuple[RegisteredEstimator, TrainedEstimator]:
+    """Train on the records there are and register the result, which is not in use yet.
 
     Raises:
         NotEnoughJobs: fewer than 30 jobs of that kind finished well.
@@ -98,20 +124,82 @@ def retrain(
     jobs = store.jobs(
         pipeline_type=pipeline_type, since=now - timedelta(days=keep_days), newest=MOST_JOBS
     )
-    trained = train(jobs, pipeline_type, now=now, champion=champions(pipeline_type))
-    registered = registry.register(training_record(trained, jobs))
-    decision = trained.card.promotion
-    if decision.promote:
-        registry.promote(registered, decision.reason)
+    trained = train(
+        jobs,
+        pipeline_type,
+        model_types=model_types,
+        now=now,
+        champion=champions(pipeline_type),
+    )
+    return registry.register(training_record(trained, jobs)), trained
+
+
+def newest_candidate(registry: EstimatorRegistry, pipeline_type: PipelineType) -> Candidate | None:
+    """Return the newest version, read from the files that were registered; None: there is none.
+
+    Raises:
+        StorageFailed: its files are not there, or are not those that were registered.
+    """
+    from animatize_assets.performance.estimator import EstimatorState
+
+    versions = registry.rows.versions(pipeline_type)
+    if not versions:
+        return None
+    _, card = registry.load(versions[0])
+    return Candidate(versions[0], EstimatorState.model_validate_json(card).card)
+
+
+def promote_or_reject(registry: EstimatorRegistry, candidate: Candidate) -> bool:
+    """Put a candidate into use if it is better; else note why not. Returns whether it is in use."""
+    if candidate.registered.is_active:
+        return True
+    if candidate.is_better:
+        registry.promote(candidate.registered, candidate.reason)
     else:
-        registry.rows.leave_out_of_use(registered, decision.reason)
-    old = drop_old_models(store.engine)
+        registry.rows.leave_out_of_use(candidate.registered, candidate.reason)
+    return candidate.is_better
+
+
+def forget_old_versions(registry: EstimatorRegistry, engine: Engine) -> int:
+    """Remove all but the three newest versions of each kind, and never the one in use."""
+    old = drop_old_models(engine)
     for each in old:
         registry.remove(each.model_name, each.version)
+    return len(old)
+
+
+def retrain(
+    store: PerformanceStore,
+    registry: EstimatorRegistry,
+    champions: Champions,
+    pipeline_type: PipelineType,
+    *,
+    now: datetime,
+    keep_days: int = KEEP_DAYS,
+    model_types: Sequence[ModelType] = MODEL_TYPES,
+) -> Retraining:
+    """Train on the records there are, and put the result into use if it is better.
+
+    Raises:
+        NotEnoughJobs: fewer than 30 jobs of that kind finished well.
+        StorageFailed: MLflow or the disk did not take it; what is in use stays in use.
+    """
+    registered, trained = train_and_register(
+        store,
+        registry,
+        champions,
+        pipeline_type,
+        now=now,
+        keep_days=keep_days,
+        model_types=model_types,
+    )
+    candidate = Candidate(registered, trained.card)
+    is_promoted = promote_or_reject(registry, candidate)
+    removed = forget_old_versions(registry, store.engine)
     return Retraining(
         registered=registry.rows.version(pipeline_type, registered.version),
         trained=trained,
-        is_promoted=decision.promote,
-        reason=decision.reason,
-        removed=len(old),
+        is_promoted=is_promoted,
+        reason=candidate.reason,
+        removed=removed,
     )

@@ -7,7 +7,7 @@ Does not belong here: where the arguments come from (``defs``, ``cli``), what th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -21,6 +21,7 @@ from animatize_assets.database.migration import upgrade
 from animatize_assets.performance.analyzer import PerformanceAnalyzer
 from animatize_assets.performance.gpu import GpuMonitor
 from animatize_assets.performance.learning import Champions, Retraining, retrain
+from animatize_assets.performance.model_types import MODEL_TYPES, ModelType
 from animatize_assets.performance.models import Estimate, PipelineType, Submission
 from animatize_assets.performance.recording import JobRecorder, open_recorder
 from animatize_assets.performance.registry import EstimatorRegistry
@@ -77,14 +78,27 @@ class PerformanceRoom:
         """What tells how long jobs will take."""
         return TimeEstimator(self.store, self.champions)
 
-    def retrain(self, pipeline_type: PipelineType, *, now: datetime) -> Retraining:
+    def retrain(
+        self,
+        pipeline_type: PipelineType,
+        *,
+        now: datetime,
+        model_types: Sequence[ModelType] = MODEL_TYPES,
+    ) -> Retraining:
         """Train on the records there are; the result is put into use if it is better.
 
         Raises:
             NotEnoughJobs: fewer than 30 jobs of that kind finished well.
             StorageFailed: MLflow or the disk did not take it.
         """
-        return retrain(self.store, self.registry, self.champions, pipeline_type, now=now)
+        return retrain(
+            self.store,
+            self.registry,
+            self.champions,
+            pipeline_type,
+            now=now,
+            model_types=model_types,
+        )
 
     def analyzer(self) -> PerformanceAnalyzer:
         """Return the analyzer of these records."""
