@@ -64,7 +64,8 @@ def _slowdown(
     import pandas as pd
 
     jobs = pd.concat([period.earlier, period.jobs], ignore_index=True)
-    suspects = jobs["job_id"].isin(affected["job_id"])
+    suspects = pd.Series(False, index=jobs.index)
+    suspects[len(period.earlier) + affected.index] = True
     room = (jobs["cpu_utilization_avg"] <= period.thresholds.high_cpu_percent) & ~suspects
     compared = longer_than_like(
         jobs, work_seconds(jobs), suspects & jobs["success"], room & jobs["success"]
