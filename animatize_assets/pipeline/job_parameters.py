@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 FRAME_STAGES = ("generated_picture", "animatic_clip")
 """Stages whose work grows with the frame that is asked for; that of the others with the image."""
 
+LOCAL = "local"
+"""The provider that works on this machine."""
+
 CLIP_FRAMES = 120
 """Frames of a clip whose path is not known yet: 5 s at 24 a second (``making``)."""
 
@@ -58,7 +61,16 @@ def stage_parameters(
         known |= {"provider": request.provider, "model": provider_model, "seed": request.seed}
     elif stage == "motion_prompt":
         known |= {"expand": request.expand}
+    if not waits_for_others(stage, request):
+        known |= {"provider": LOCAL}
     return known
+
+
+def waits_for_others(stage: str, request: PipelineRequest) -> bool:
+    """Whether a stage waits for somebody else's computer instead of working on this one."""
+    if stage == "generated_picture":
+        return request.provider != LOCAL
+    return stage == "motion_prompt" and request.expand != "off"
 
 
 def parameters_of(work: Work, stage: str) -> Mapping[str, object]:

@@ -1,0 +1,191 @@
+"""How long a whole run will take, told before it starts.
+
+Work on this machine comes one after the other, whichever image it is for; what others do (a
+provider, a language model) is waited for, and meanwhile another image goes on. So a run takes the
+longer of two: all work on this machine in a row; and its images, each stage after stage, so many at
+once. Each alone is a lower bound, the longer is exact for one image or one at once, and near for
+long lists.
+
+Belongs here: joining the stages of the pipeline to estimates of their jobs. Does not belong here:
+Dagster (the command line uses this too), how a job is estimated or a list scheduled
+(``performance``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from animatize_assets.performance.finishing_time import (
+    BatchEstimate,
+    PlannedJob,
+    finishing_time,
+)
+from animatize_assets.performance.given_parameters import read_given
+from animatize_assets.performance.models import (
+    Count,
+    Estimate,
+    PipelineType,
+    PredictionMethod,
+    Seconds,
+    Submission,
+)
+from animatize_assets.pipeline.job_parameters import (
+    pipeline_type_of,
+    stage_parameters,
+    waits_for_others,
+)
+from animatize_assets.pipeline.request import PipelineRequest
+from animatize_assets.records import Record
+
+if TYPE_CHECKING:
+    from animatize_assets.performance.time_estimator import TimeEstimator
+
+ImageSize = tuple[str, int, int]
+"""Image key, width and height in pixels."""
+
+
+class StageEstimate(Record):
+    """One stage of all images of the run."""
+
+    seconds: Seconds = Field(description="sum of the estimates of all images")
+    prediction_method: PredictionMethod
+    learned_from: Count = Field(description="finished jobs behind the estimates")
+
+
+class RunEstimate(Record):
+    """When a run is done, if everything has to be made."""
+
+    images: Count
+    concurrency: int = Field(ge=1, description="images under way at once")
+    seconds: Seconds = Field(
+        description="from the start of the first image to the end of the last; a median, which is "
+        "above the sum of the stages where intervals are wide: nothing takes less than no time"
+    )
+    interval_80: tuple[Seconds, Seconds] | None = Field(
+        description="None while a stage has no interval: too few of its jobs have ended"
+    )
+    stages: Mapping[str, StageEstimate]
+    learned_from: Count = Field(description="fewest finished jobs behind any of the estimates")
+    prediction_method: PredictionMethod = Field(
+        description="'heuristic' as soon as one stage is estimated by it"
+    )
+    notes: tuple[str, ...] = ()
+
+
+def run_estimate(
+    images: Sequence[ImageSize],
+    request: PipelineRequest,
+    stages: Sequence[str],
+    estimator: TimeEstimator,
+    concurrency: int,
+    *,
+    provider_model: str | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> RunEstimate:
+    """Return how long ``stages`` of ``images`` take, so many images at once.
+
+    Nothing is taken as made before. ``provider_model``: which the provider will use. Images of
+    equal size are estimated once: 500 images cost a fraction of a second.
+
+    Raises:
+        ValueError: ``concurrency`` is below 1.
+
+    """
+    sizes = list(dict.fromkeys((width, height) for _, width, height in images))
+    now = clock()
+    kinds = [(size, stage) for size in sizes for stage in stages]
+    submissions = [_submission(stage, size, request, provider_model, now) for size, stage in kinds]
+    estimates = dict(zip(kinds, estimator.estimate_many(submissions), strict=True))
+    told = [
+        (key, stage, estimates[(width, height), stage])
+        for key, width, height in images
+        for stage in stages
+    ]
+    whole = _together(images, stages, request, estimates, concurrency)
+    methods = {estimate.prediction_method for _, _, estimate in told}
+    return RunEstimate(
+        images=len(images),
+        concurrency=concurrency,
+        seconds=whole[0],
+        interval_80=whole[1],
+        stages={
+            name: _stage(each)
+            for name in stages
+            if (each := [estimate for _, stage, estimate in told if stage == name])
+        },
+        learned_from=min((estimate.learned_from for _, _, estimate in told), default=0),
+        prediction_method="ml_model" if methods == {"ml_model"} else "heuristic",
+        notes=tuple(dict.fromkeys(note for _, _, each in told for note in each.notes)),
+    )
+
+
+def _submission(
+    stage: str,
+    size: tuple[int, int],
+    request: PipelineRequest,
+    provider_model: str | None,
+    now: datetime,
+) -> Submission:
+    """Describe the job as its record will: the same parameters, read the same way."""
+    given = stage_parameters(stage, size, request, provider_model=provider_model)
+    pipeline_type: PipelineType = "video" if pipeline_type_of(stage) == "video" else "image"
+    return Submission(
+        pipeline_type=pipeline_type, parameters=read_given(given).parameters, submitted_at=now
+    )
+
+
+def _together(
+    images: Sequence[ImageSize],
+    stages: Sequence[str],
+    request: PipelineRequest,
+    estimates: Mapping[tuple[tuple[int, int], str], Estimate],
+    concurrency: int,
+) -> tuple[float, tuple[float, float] | None]:
+    """Return the seconds of all and their middle 80 %: the longer of the two bounds."""
+
+    def jobs_of(image: ImageSize, of: Sequence[str]) -> list[PlannedJob]:
+        key, width, height = image
+        return [PlannedJob(f"{key}/{each}", estimates[(width, height), each]) for each in of]
+
+    if concurrency == 1:
+        row = finishing_time([job for each in images for job in jobs_of(each, stages)], 1)
+        return row.seconds, row.interval_80
+    here = [stage for stage in stages if not waits_for_others(stage, request)]
+    row = finishing_time([job for each in images for job in jobs_of(each, here)], 1)
+    by_size = {each[1:]: each for each in images}
+    chains = {
+        size: _chain(finishing_time(jobs_of(each, stages), 1)) for size, each in by_size.items()
+    }
+    beside = finishing_time(
+        [PlannedJob(key, chains[width, height]) for key, width, height in images], concurrency
+    )
+    seconds = max(row.seconds, beside.seconds)
+    if row.interval_80 is None or beside.interval_80 is None:
+        return seconds, None
+    (low, high), (low_beside, high_beside) = row.interval_80, beside.interval_80
+    return seconds, (max(low, low_beside), max(high, high_beside))
+
+
+def _chain(image: BatchEstimate) -> Estimate:
+    """Return all stages of one image as one job."""
+    return Estimate(
+        pipeline_type="image",
+        predicted_time_seconds=image.seconds,
+        uncertainty_range=image.interval_80,
+        prediction_method="heuristic",
+        model_used="sum of stages",
+        learned_from=image.learned_from,
+    )
+
+
+def _stage(estimates: Sequence[Estimate]) -> StageEstimate:
+    methods = {each.prediction_method for each in estimates}
+    return StageEstimate(
+        seconds=sum(each.predicted_time_seconds for each in estimates),
+        prediction_method="ml_model" if methods == {"ml_model"} else "heuristic",
+        learned_from=min(each.learned_from for each in estimates),
+    )
