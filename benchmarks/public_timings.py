@@ -34,7 +34,7 @@ _FIELDS = {
     "vram_total_mb": "vram_total_mb",
 }
 _NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
-"""The true times are not recorded, so all jobs share one minute of a day and its hour says nothing."""
+"""The true times are not recorded, so all jobs share a minute, whose hour says nothing."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def combination(job: JobRecord) -> str:
 
 
 def combinations(jobs: Sequence[JobRecord]) -> list[int]:
-    """Number the combinations: equal parameters, equal number."""
+    """Return a number per job; jobs with the same parameters share it."""
     numbers: dict[str, int] = {}
     return [numbers.setdefault(combination(job), len(numbers)) for job in jobs]
 

@@ -76,6 +76,7 @@ class FeatureEncoder:
         self.state = state
         self._column = {name: position for position, name in enumerate(state.names)}
         self._columns_of: dict[tuple[str, str], tuple[int, ...]] = {}
+        self._unseen: dict[tuple[str, str], bool] = {}
         self._known = {field: frozenset(values) for field, values in state.known.items()}
 
     @classmethod
@@ -155,10 +156,16 @@ class FeatureEncoder:
         known of the submission is not among the answer.
         """
         return frozenset(
-            field
-            for field, value in names_of(submission.parameters)
-            if not self._known.get(field, frozenset()).issuperset(parts_of(value))
+            pair[0] for pair in names_of(submission.parameters) if self._is_unseen(pair)
         )
+
+    def _is_unseen(self, pair: tuple[str, str]) -> bool:
+        told = self._unseen.get(pair)
+        if told is None:
+            field, value = pair
+            known = self._known.get(field, frozenset())
+            told = self._unseen[pair] = not known.issuperset(parts_of(value))
+        return told
 
     @cached_property
     def _crossed_names(self) -> NDArray[np.intp]:

@@ -57,7 +57,8 @@ class EstimatorCard(Record):
     data_sha256: str
     features: Count
     scores: Mapping[str, Score]
-    """Per model type, over all windows of the rolling origin."""
+    """Per model type, over all windows of the rolling origin; jobs of the same exact parameters
+    count as one."""
     newest: Score
     """On the newest window."""
     newest_coverage_80: Share | None

@@ -77,7 +77,7 @@ def numbers_of(submission: Submission, recent_median: float | None) -> tuple[flo
         batch_work,
         batch_work - _log_devices(parameters.extra.get("gpu_count")),
         math.nan if parameters.guidance_scale is None else math.asinh(parameters.guidance_scale),
-        complexity(parameters),
+        _complexity(batch_work, parameters.guidance_scale),
         _log(parameters.vram_total_mb),
         math.nan if submission.queue_length is None else math.log1p(submission.queue_length),
         _log(recent_median) - batch_work,
@@ -105,8 +105,7 @@ def log_batch_work(parameters: JobParameters) -> float:
 
 def complexity(parameters: JobParameters) -> float:
     """Return the complexity score: its formula is that of :data:`NUMBERS`. 0: no work at all."""
-    guided = parameters.guidance_scale is not None and parameters.guidance_scale > 1
-    return math.log1p(math.exp(log_batch_work(parameters)) * (2 if guided else 1))
+    return _complexity(log_batch_work(parameters), parameters.guidance_scale)
 
 
 def extra_number(value: ExtraValue) -> float:
@@ -146,6 +145,11 @@ def combination(submission: Submission) -> str:
 def parts_of(name: str) -> frozenset[str]:
     """Return the names that ``+`` joins; none of nothing."""
     return frozenset(part for part in name.split("+") if part)
+
+
+def _complexity(batch_work: float, guidance_scale: float | None) -> float:
+    passes = 2 if guidance_scale is not None and guidance_scale > 1 else 1
+    return math.log1p(math.exp(batch_work) * passes)
 
 
 def _evaluations(parameters: JobParameters) -> int:

@@ -34,7 +34,7 @@ from animatize_assets.performance.heuristic import LEAST_JOBS
 from animatize_assets.performance.model_types import MODEL_TYPES, ModelType, fit_model
 from animatize_assets.performance.models import JobRecord, PipelineType
 from animatize_assets.performance.promotion import decide
-from animatize_assets.performance.scoring import Score, score
+from animatize_assets.performance.scoring import Score, best_of, score
 
 LEAST_CALIBRATED = 100
 """Repeated jobs from which on they have an interval of their own, told to about a tenth."""
@@ -67,8 +67,11 @@ def train(
             f"finished well; there are {len(learning)} so far."
         )
     windows = rolling_origin(learning, model_types)
-    scores = {name: _score(learning, _joined(told)) for name, told in windows.items()}
-    best = max(model_types, key=lambda name: scores[name].rank)
+    scores = {
+        name: _score(learning, _joined(told), each_combination_once=True)
+        for name, told in windows.items()
+    }
+    best = best_of(scores)
     newest = _newest(learning, windows[best][-1], champion)
     judged = _score(learning, newest)
     baseline = _baseline(learning, newest)
@@ -135,9 +138,15 @@ def _joined(windows: Sequence[Unseen]) -> Unseen:
     )
 
 
-def _score(learning: LearningSet, unseen: Unseen) -> Score:
+def _score(learning: LearningSet, unseen: Unseen, *, each_combination_once: bool = False) -> Score:
+    """Score predictions; types are compared with each combination of parameters counted once.
+
+    Where most jobs repeat each other, a type that only remembers them would win, and fail at the
+    first new combination.
+    """
+    alike = learning.combinations[unseen.positions] if each_combination_once else None
     actual = np.exp(learning.log_seconds[unseen.positions])
-    return score(actual, np.exp(unseen.log_predicted))
+    return score(actual, np.exp(unseen.log_predicted), alike=alike)
 
 
 def _baseline(learning: LearningSet, window: Unseen) -> Score | None:

@@ -1,0 +1,52 @@
+"""How well the time of a job is told beforehand, next to simpler ways to tell it.
+
+    python benchmarks/prediction.py --data DIR [--json] [--quick] [--clips]
+
+``DIR`` holds the public timings (``public_timings.py``); without it their goals are "not measured".
+Everything goes through the product's own records, encoder and training. Three parts:
+
+* (a) the simulated fleet with a known noise floor (``prediction_fleet.py``);
+* (b) public timings (``prediction_public.py``): parameter combinations that were not seen, by
+  repeated grouped splits, and a replay in time order;
+* (c) clips rendered here (``prediction_clips.py``), with ``--clips``, as it takes minutes.
+
+``--quick``: one split of each file, a short replay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from prediction_clips import measure_clips
+from prediction_fleet import measure_fleet
+from prediction_public import public_rows
+from prediction_speed import speed_rows
+from report import Measurement, finish
+
+
+def main() -> int:
+    """Measure, print, and say by the exit code whether a measured goal was missed."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, help="folder with the public timings")
+    parser.add_argument("--clips", action="store_true", help="render clips, too: minutes")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="one split of each file")
+    options = parser.parse_args()
+    # Read by the processes that are started: splits are computed side by side.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    rows: list[Measurement] = [
+        *measure_fleet(quick=options.quick),
+        *public_rows(options.data, quick=options.quick),
+        *speed_rows(),
+    ]
+    if options.clips:
+        rows += measure_clips(quick=options.quick)
+    return finish("prediction", rows, as_json=options.json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""How long an estimate itself takes, database included.
+
+Belongs here: the speed rows of ``prediction.py``. Does not belong here: how good estimates are.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from report import REPEATS, Measurement, measure
+
+from animatize_assets.database.engine import open_engine
+from animatize_assets.database.migration import upgrade
+from animatize_assets.performance.model_types import MODEL_TYPES, ModelType
+from animatize_assets.performance.models import JobParameters, JobRecord, Submission
+from animatize_assets.performance.store import PerformanceStore
+from animatize_assets.performance.time_estimator import TimeEstimator
+from animatize_assets.performance.training import train
+
+ONE_MS = 5.0
+THOUSAND_MS = 100.0
+JOBS = 1_500
+_MONDAY = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def speed_rows() -> list[Measurement]:
+    """Time one estimate and a thousand in one call, for each type of model."""
+    jobs = _jobs()
+    submissions = [Submission.of(job) for job in jobs[:1000]]
+    rows: list[Measurement] = []
+    with tempfile.TemporaryDirectory() as folder:
+        engine = open_engine(f"sqlite:///{Path(folder) / 'performance.db'}")
+        upgrade(engine)
+        store = PerformanceStore(engine)
+        store.record(*jobs)
+        for model_type in MODEL_TYPES:
+            trained = train(jobs, "video", model_types=[model_type], now=_MONDAY)
+            rows += _type_rows(
+                model_type, TimeEstimator(store, {"video": trained}.get), submissions
+            )
+        engine.dispose()
+    return rows
+
+
+def _type_rows(
+    model_type: ModelType, estimator: TimeEstimator, submissions: list[Submission]
+) -> list[Measurement]:
+    one = _median_ms(lambda: estimator.estimate(submissions[0]), 10 * REPEATS)
+    many = _median_ms(lambda: estimator.estimate_many(submissions), REPEATS)
+    return [
+        measure(f"{model_type}: one estimate", one, "ms", goal=ONE_MS),
+        measure(f"{model_type}: 1,000 in one call", many, "ms", goal=THOUSAND_MS),
+    ]
+
+
+def _median_ms(call: Callable[[], object], repeats: int) -> float:
+    call()
+    seconds = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - started)
+    return 1e3 * statistics.median(seconds)
+
+
+def _jobs() -> list[JobRecord]:
+    """Make jobs of a wide mix: every vector is as long as real ones are."""
+    random = np.random.default_rng(0)
+    jobs = []
+    for number in range(JOBS):
+        work = int(random.integers(1, 6)), int(random.integers(10, 60))
+        model, gpu = int(random.integers(8)), int(random.integers(6))
+        seconds = 2 + work[0] * work[1] * (1 + model) / (1 + gpu) * float(
+            np.exp(0.1 * random.normal())
+        )
+        ended = _MONDAY + timedelta(minutes=number)
+        jobs.append(
+            JobRecord(
+                job_id=f"job-{number}",
+                pipeline_type="video",
+                parameters=JobParameters(
+                    width=256 * work[0],
+                    height=256,
+                    frame_count=16,
+                    steps=work[1],
+                    batch_size=1,
+                    guidance_scale=7.0,
+                    sampler="k_euler",
+                    provider="comfyui",
+                    model=f"maker/model-{model}",
+                    gpu_model=f"GPU {gpu}",
+                    worker=f"worker-{gpu}",
+                    extra={"precision": "half", "gpu_count": 1, "tiled": number % 2 == 0},
+                ),
+                submitted_at=ended,
+                finished_at=ended,
+                total_time_seconds=seconds,
+                success=True,
+            )
+        )
+    return jobs
