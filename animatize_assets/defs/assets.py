@@ -23,6 +23,7 @@ from animatize_assets.defs.metadata import materialization_metadata, version_tag
 from animatize_assets.defs.partitions import images
 from animatize_assets.defs.provider_pools import ProviderPools
 from animatize_assets.defs.resources import SceneModelFiles, WorkshopResource
+from animatize_assets.defs.run_times import RunTime
 from animatize_assets.pipeline.cost import Cost
 from animatize_assets.pipeline.model_files import digest_of_model_files
 from animatize_assets.pipeline.request import PipelineRequest
@@ -143,6 +144,8 @@ def build_image_pipeline(
             pictures=replace(opened.pictures, across_runs=pools),
         )
         selected = [key.to_user_string() for key in context.selected_asset_keys]
+        run_time = RunTime(context.instance, context.run)
+        run_time.promise(bench, context.partition_keys, request, selected)
         verdicts = Verdicts(bench.artifacts, request)
         failed: dict[str, dict[str, str]] = {}
         pointers = _Pointers(context.instance)
@@ -157,12 +160,14 @@ def build_image_pipeline(
         with closing(bench), closing(outcomes):
             for outcome in outcomes:
                 verdicts.note(outcome)
+                run_time.note(outcome)
                 cost = cost.plus(outcome)
                 if outcome.is_complete:
                     context.log_event(_materialization(bench, outcome, pointers))
                 elif outcome.status == "failed":
                     failed.setdefault(outcome.image_key, _why(outcome))
                     _report(context, outcome)
+        run_time.settle()
         if cost:
             context.instance.add_run_tags(context.run.run_id, {COST_TAG: str(cost)})
         yield from verdicts.results(context.selected_asset_check_keys)

@@ -66,6 +66,8 @@ def materialization_metadata(outcome: StageOutcome, artifacts: ArtifactStore) ->
     }
     if outcome.phases:
         shown["phases"] = ", ".join(f"{name} {s:.3f} s" for name, s in outcome.phases.items())
+        if outcome.estimated_seconds is not None:
+            shown["phases"] += f"; estimated {outcome.estimated_seconds:.3g} s"
     shown.update(_DESCRIBED[outcome.stage](outcome.record, artifacts))
     if (thumbnail := _thumbnail(outcome, artifacts)) is not None:
         shown["preview"] = thumbnail

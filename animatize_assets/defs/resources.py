@@ -106,14 +106,15 @@ class WorkshopResource(dg.ConfigurableResource["WorkshopResource"]):
         images, artifacts = self.stores.open()
         depth_model, face_model = self.scene_models.files()
         room = self.performance.room()
+        promises = room.promises()
         return open_workshop(
             images,
             artifacts,
             generation=self.picture_providers.setup(),
             depth_model=depth_model,
             face_model=face_model,
-            tracker=room.tracking(),
-            call_tracker=room.call_tracking(),
+            tracker=room.tracking(promises),
+            call_tracker=room.call_tracking(promises),
         )
 
 

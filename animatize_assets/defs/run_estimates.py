@@ -42,7 +42,7 @@ from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.records import Record
 
 if TYPE_CHECKING:
-    from animatize_assets.performance.time_estimator import TimeEstimator
+    from animatize_assets.performance.run_promises import Estimator
 
 ImageSize = tuple[str, int, int]
 """Image key, width and height in pixels."""
@@ -80,7 +80,7 @@ def run_estimate(
     images: Sequence[ImageSize],
     request: PipelineRequest,
     stages: Sequence[str],
-    estimator: TimeEstimator,
+    estimator: Estimator,
     concurrency: int,
     *,
     provider_model: str | None = None,

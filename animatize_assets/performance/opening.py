@@ -25,6 +25,7 @@ from animatize_assets.performance.model_types import MODEL_TYPES, ModelType
 from animatize_assets.performance.models import Estimate, PipelineType, Submission
 from animatize_assets.performance.recording import JobRecorder, open_recorder
 from animatize_assets.performance.registry import EstimatorRegistry
+from animatize_assets.performance.run_promises import RunPromises
 from animatize_assets.performance.sampling import ResourceSampler
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.performance.thresholds import Thresholds
@@ -77,6 +78,10 @@ class PerformanceRoom:
     def time_estimator(self) -> TimeEstimator:
         """What tells how long jobs will take."""
         return TimeEstimator(self.store, self.champions)
+
+    def promises(self) -> RunPromises:
+        """Return what promises the jobs of one run how long they take."""
+        return RunPromises(lambda: self.time_estimator)
 
     def retrain(
         self,

@@ -77,7 +77,7 @@ class TrackedGenerationJob:
         self.pipeline_type: PipelineType = pipeline_type
         self.given = given
         self.estimate: Estimate | None = None
-        """What was estimated when the job was submitted, for a run's metadata."""
+        """What was estimated when the job was submitted."""
         self._clocks = clocks
         self.sampling = sampling
         self._lock = threading.RLock()
@@ -106,6 +106,11 @@ class TrackedGenerationJob:
         if queued_at is None or queued_at > self._entered_at:
             return self._entered_at
         return queued_at.astimezone(UTC)
+
+    @property
+    def estimated_seconds(self) -> float | None:
+        """How long it was said to take, before it began."""
+        return None if self.estimate is None else self.estimate.predicted_time_seconds
 
     def mark_queued(self) -> None:
         """Say that the job waits from now on."""

@@ -143,6 +143,8 @@ class StageOutcome:
     """Stage -> data version that the result was made from."""
     phases: Mapping[str, float] = field(default_factory=dict)
     """Seconds per phase; empty when nothing was made."""
+    estimated_seconds: float | None = None
+    """How long making it was said to take; None when nothing was made, or nobody said."""
     error: StageError | None = None
 
     @property
@@ -188,7 +190,7 @@ def run_stages(
         try:
             with workshop.desks.taken():
                 _collect_inputs(work, stage, finished)
-                result, is_new = _found_or_made(work, stage, version)
+                result, is_new, estimated_s = _found_or_made(work, stage, version)
         except Exception as error:  # noqa: BLE001  # one image's failure must not cost the others
             broken.add(stage)
             yield StageOutcome(
@@ -213,6 +215,7 @@ def run_stages(
             data_version=result.data_version,
             inputs={need: finished[need].data_version for need in NEEDS[stage]},
             phases=work.phases.seconds,
+            estimated_seconds=estimated_s,
         )
 
 
@@ -240,7 +243,8 @@ def _stored(work: Work, stage: str) -> Finished:
     return Finished(record, fingerprint, plan.data_version(record, fingerprint))
 
 
-def _found_or_made(work: Work, stage: str, version: str) -> tuple[Finished, bool]:
+def _found_or_made(work: Work, stage: str, version: str) -> tuple[Finished, bool, float | None]:
+    """Return the result, whether it is new, and how many seconds it was said to take."""
     plan, artifacts = work.workshop.stages[stage], work.workshop.artifacts
     determinants = {"stage": stage, "code": version, "of": {**plan.determinants(work)}}
     fingerprint = digest_of(determinants)[:FINGERPRINT_HEX]
@@ -251,14 +255,16 @@ def _found_or_made(work: Work, stage: str, version: str) -> tuple[Finished, bool
     if record is not None:
         if artifacts.current_fingerprint(stage, work.image_key) != fingerprint:
             artifacts.make_current(stage, work.image_key, fingerprint)
-        return Finished(record, fingerprint, plan.data_version(record, fingerprint)), False
+        found = Finished(record, fingerprint, plan.data_version(record, fingerprint))
+        return found, False, None
     with _tracked(work, stage) as job:
         work.phases.tell(job)
         with artifacts.draft(stage, work.image_key, fingerprint) as draft:
             record = plan.make(work, draft)
             draft.commit(record)
         job.mark_success()
-    return Finished(record, fingerprint, plan.data_version(record, fingerprint)), True
+    made = Finished(record, fingerprint, plan.data_version(record, fingerprint))
+    return made, True, job.estimated_seconds
 
 
 def _found(work: Work, stage: str, fingerprint: str) -> Record | None:

@@ -14,6 +14,10 @@ from typing import Protocol
 class TrackedJob(Protocol):
     """One generation job that is under way. No method ever raises."""
 
+    @property
+    def estimated_seconds(self) -> float | None:
+        """How long it was said to take, before it began; None: nobody said."""
+
     def mark_queued(self) -> None:
         """Say that the job waits from now on."""
 
@@ -47,6 +51,8 @@ class JobTracker(Protocol):
 
 
 class _Untracked:
+    estimated_seconds: float | None = None
+
     def mark_queued(self) -> None: ...
     def mark_processing_start(self) -> None: ...
     def mark_phase(self, name: str, description: str = "") -> None: ...

@@ -30,6 +30,7 @@ class Job:
     phases: list[str] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
     outcome: str = "left"
+    estimated_seconds: float | None = 4.5
 
     def mark_queued(self) -> None: ...
     def mark_processing_start(self) -> None: ...
@@ -93,7 +94,9 @@ def test_every_stage_is_a_job_with_what_was_known_before(
 ) -> None:
     workshop, key = bench
     request = PipelineRequest(size=(160, 100))
-    assert all(each.is_complete for each in run_stages(workshop, key, request))
+    outcomes = list(run_stages(workshop, key, request))
+    assert all(each.is_complete for each in outcomes)
+    assert {each.estimated_seconds for each in outcomes} == {4.5}
     assert [job.params["job_type"] for job in stages.told] == list(STAGES)
     assert {job.outcome for job in stages.told} == {"success"}
     assert {job.params["queue_time_seconds"] for job in stages.told} == {QUEUE_SECONDS}

@@ -1,0 +1,42 @@
+"""What a run's tags tell of its time: said before it starts, and compared when it has ended.
+
+Belongs here: the names of the tags and how numbers are phrased in them. Does not belong here: the
+estimate (``run_estimates``), Dagster itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from animatize_assets.defs.run_estimates import RunEstimate
+
+ESTIMATED_TAG = "animatize/estimated_seconds"
+RANGE_TAG = "animatize/estimated_range"
+METHOD_TAG = "animatize/estimated_by"
+SECONDS_TAG = "animatize/seconds"
+ERROR_TAG = "animatize/estimate_error"
+
+
+def promised(estimate: RunEstimate) -> dict[str, str]:
+    """Return the tags of a run that has not started."""
+    tags = {
+        ESTIMATED_TAG: f"{estimate.seconds:.3g}",
+        METHOD_TAG: f"{estimate.prediction_method}, {estimate.learned_from} jobs",
+    }
+    if estimate.interval_80 is not None:
+        low, high = estimate.interval_80
+        tags[RANGE_TAG] = f"{low:.3g} to {high:.3g} (80 %)"
+    return tags
+
+
+def kept(before: Mapping[str, str], seconds: float, *, made_everything: bool) -> dict[str, str]:
+    """Return the tags of a run that has ended, which took ``seconds``.
+
+    ``made_everything``: nothing was found from before, nothing failed; only then can the estimate,
+    which counts everything, be held against it.
+    """
+    tags = {SECONDS_TAG: f"{seconds:.3g}"}
+    if made_everything and ESTIMATED_TAG in before and seconds > 0:
+        estimated = float(before[ESTIMATED_TAG])
+        tags[ERROR_TAG] = f"{100 * (estimated - seconds) / seconds:+.0f} %"
+    return tags

@@ -1,0 +1,82 @@
+"""What a run of images is said to take, written on the run before it starts and compared after.
+
+Belongs here: joining a run to its estimate and its tags. Does not belong here: the estimate
+(``run_estimates``), the tags' words (``run_tags``).
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from animatize_assets.defs.run_estimates import run_estimate
+from animatize_assets.defs.run_tags import kept, promised
+from animatize_assets.pipeline.request import PipelineRequest
+from animatize_assets.pipeline.stages import StageOutcome
+from animatize_assets.pipeline.workshop import Workshop
+
+
+class RunTime:
+    """The time of one run. Make it when the work is about to begin."""
+
+    def __init__(self, instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+        self._instance = instance
+        self._run = run
+        self._tags: Mapping[str, str] = run.tags
+        self._made_everything = True
+        self._started = time.monotonic()
+
+    def promise(
+        self,
+        bench: Workshop,
+        keys: Sequence[str],
+        request: PipelineRequest,
+        stages: Sequence[str],
+    ) -> None:
+        """Tag the run with how long it will take. What cannot be estimated is not tagged."""
+        tags = estimated_tags(bench, keys, request, stages)
+        if tags:
+            self._tags = {**self._tags, **tags}
+            self._instance.add_run_tags(self._run.run_id, tags)
+
+    def note(self, outcome: StageOutcome) -> None:
+        """Notice whether something was not made anew."""
+        self._made_everything &= outcome.status == "done"
+
+    def settle(self) -> None:
+        """Tag the run with how long it took, beside what was said."""
+        seconds = time.monotonic() - self._started
+        tags = kept(self._tags, seconds, made_everything=self._made_everything)
+        self._instance.add_run_tags(self._run.run_id, tags)
+
+
+def estimated_tags(
+    bench: Workshop, keys: Sequence[str], request: PipelineRequest, stages: Sequence[str]
+) -> dict[str, str]:
+    """Return the tags that tell how long ``stages`` of the images ``keys`` will take.
+
+    Empty where nothing can be said: nobody tracks, the database is down (told in the log when the
+    first job starts), or an image is not there (its own stage says so).
+    """
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - a run's, not the code location's
+
+    from animatize_assets.errors import ImageNotFound  # noqa: PLC0415
+    from animatize_assets.performance.run_promises import RunPromises  # noqa: PLC0415
+    from animatize_assets.performance.tracker import Tracking  # noqa: PLC0415
+
+    promises = bench.tracker.estimate if isinstance(bench.tracker, Tracking) else None
+    if not isinstance(promises, RunPromises):
+        return {}
+    try:
+        images = [bench.images.get(key) for key in keys]
+        estimate = run_estimate(
+            [(each.image_key, each.width, each.height) for each in images],
+            request,
+            list(stages),
+            promises,
+            bench.images_at_once(request),
+            provider_model=bench.pictures.provider(request.provider).model,
+        )
+    except (SQLAlchemyError, ImageNotFound):
+        return {}
+    return promised(estimate)
