@@ -21,6 +21,7 @@ from pydantic import Field
 from animatize_assets.defs.checks import CHECK_SPECS, Verdicts
 from animatize_assets.defs.metadata import materialization_metadata, version_tags
 from animatize_assets.defs.partitions import images
+from animatize_assets.defs.performance import queue_seconds
 from animatize_assets.defs.provider_pools import ProviderPools
 from animatize_assets.defs.resources import SceneModelFiles, WorkshopResource
 from animatize_assets.defs.run_times import RunTime
@@ -179,14 +180,6 @@ def build_image_pipeline(
             )
 
     return image_pipeline
-
-
-def queue_seconds(instance: dg.DagsterInstance, run_id: str) -> float | None:
-    """Return how long a run waited from enqueued to started, as Dagster tells it."""
-    record = instance.get_run_record_by_id(run_id)
-    if record is None or record.start_time is None:
-        return None
-    return max(0.0, record.start_time - record.create_timestamp.timestamp())
 
 
 class _Pointers:

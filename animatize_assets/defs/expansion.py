@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from animatize_assets.defs.performance import tracked_step
 from animatize_assets.defs.provider_resources import PictureProviders
 from animatize_assets.defs.resources import Stores, WorkshopResource
 from animatize_assets.errors import AnimatizeError
@@ -40,7 +41,10 @@ def submit_expansion_batch(
     context: dg.OpExecutionContext, config: ExpandConfig, workshop: WorkshopResource
 ) -> dict[str, Any]:
     """Send one batch; its answers come by the sensor ``expansion_batches``."""
-    with closing(workshop.open()) as bench:
+    with (
+        closing(workshop.open()) as bench,
+        tracked_step(context, workshop.performance, EXPAND_JOB),
+    ):
         request = PipelineRequest(
             target=config.target, style=config.style, seed=config.seed, expand="draft"
         )

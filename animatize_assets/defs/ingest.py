@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from animatize_assets.defs.partitions import IMAGE_PARTITIONS
+from animatize_assets.defs.performance import PerformanceResource, tracked_step
 from animatize_assets.defs.resources import Stores
 from animatize_assets.errors import AnimatizeError
 from animatize_assets.images.models import IngestOutcome
@@ -37,14 +38,24 @@ class IngestConfig(dg.Config):
     out=dg.Out(list, description="What became of each file."),
 )
 def ingest_files(
-    context: dg.OpExecutionContext, config: IngestConfig, stores: Stores
+    context: dg.OpExecutionContext,
+    config: IngestConfig,
+    stores: Stores,
+    performance: PerformanceResource,
 ) -> list[dict[str, Any]]:
     """Take in files one by one; one that cannot be read costs no other."""
+    with tracked_step(context, performance, INGEST_OP, batch_size=len(config.files)):
+        return _take_in(context, config.files, stores)
+
+
+def _take_in(
+    context: dg.OpExecutionContext, files: Sequence[str], stores: Stores
+) -> list[dict[str, Any]]:
     images, _ = stores.open()
     uploads = stores.uploads()
     outcomes: list[IngestOutcome] = []
     broken: dict[str, str] = {}
-    for name in config.files:
+    for name in files:
         path = uploads / name  # an absolute path stays as it is
         watched = is_watched(path, uploads)
         if watched and not os.path.lexists(path):
@@ -64,7 +75,7 @@ def ingest_files(
     _tell(context, outcomes)
     if broken:
         raise dg.Failure(
-            f"{len(broken)} of {len(config.files)} files could not be taken in; the others are.",
+            f"{len(broken)} of {len(files)} files could not be taken in; the others are.",
             metadata={"failed_files": dg.MetadataValue.json(broken)},
             allow_retries=False,
         )

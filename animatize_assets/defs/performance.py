@@ -1,10 +1,12 @@
-"""The performance room as a resource.
+"""The performance room as a resource, and steps that are recorded as one job.
 
-Belongs here: turning settings into the room's arguments. Does not belong here: any of its logic.
-What is not given is read from the environment when a run starts.
+Belongs here: turning settings into the room's arguments, Dagster's own queue time. Does not belong
+here: any logic of the room. What is not given is read from the environment when a run starts.
 See https://docs.dagster.io/guides/build/external-resources.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,3 +37,34 @@ class PerformanceResource(dg.ConfigurableResource["PerformanceResource"]):
         if self.data_dir is not None:
             settings = settings.model_copy(update={"data_dir": Path(self.data_dir)})
         return performance_room(settings, self.nvidia.monitor())
+
+
+def queue_seconds(instance: dg.DagsterInstance, run_id: str) -> float | None:
+    """Return how long a run waited from enqueued to started, as Dagster tells it."""
+    record = instance.get_run_record_by_id(run_id)
+    if record is None or record.start_time is None:
+        return None
+    return max(0.0, record.start_time - record.create_timestamp.timestamp())
+
+
+@contextmanager
+def tracked_step(
+    context: dg.OpExecutionContext,
+    performance: PerformanceResource,
+    job_type: str,
+    **parameters: object,
+) -> Iterator[None]:
+    """Record the work of a ``with`` block as one job of this run.
+
+    ``parameters``: what else is known before it begins.
+    """
+    run_id = context.run.run_id
+    known = {
+        "job_type": job_type,
+        "run_id": run_id,
+        "queue_time_seconds": queue_seconds(context.instance, run_id),
+        **parameters,
+    }
+    with performance.room().tracking().track(f"{run_id}/{job_type}", "image", known) as job:
+        yield
+        job.mark_success()
