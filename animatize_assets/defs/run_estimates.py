@@ -1,10 +1,10 @@
 """How long a whole run will take, told before it starts.
 
 Work on this machine comes one after the other, whichever image it is for; what others do (a
-provider, a language model) is waited for, and meanwhile another image goes on. So a run takes the
-longer of two: all work on this machine in a row; and its images, each stage after stage, so many at
-once. Each alone is a lower bound, the longer is exact for one image or one at once, and near for
-long lists.
+provider, a language model) is waited for, and meanwhile another image goes on. So a run takes at
+least as long as all work on this machine in a row, and as its images, each stage after stage, so
+many at once. The longer of the two has its interval by simulated draws; how much longer the run is
+because both hold at once, one simulation with the plain estimates tells.
 
 Belongs here: joining the stages of the pipeline to estimates of their jobs. Does not belong here:
 Dagster (the command line uses this too), how a job is estimated or a list scheduled
@@ -13,14 +13,17 @@ Dagster (the command line uses this too), how a job is estimated or a list sched
 
 from __future__ import annotations
 
+import heapq
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from animatize_assets.performance.finishing_time import (
-    BatchEstimate,
+    SHARED,
     PlannedJob,
     finishing_time,
 )
@@ -145,7 +148,7 @@ def _together(
     estimates: Mapping[tuple[tuple[int, int], str], Estimate],
     concurrency: int,
 ) -> tuple[float, tuple[float, float] | None]:
-    """Return the seconds of all and their middle 80 %: the longer of the two bounds."""
+    """Return the seconds of all and their middle 80 %."""
 
     def jobs_of(image: ImageSize, of: Sequence[str]) -> list[PlannedJob]:
         key, width, height = image
@@ -154,32 +157,119 @@ def _together(
     if concurrency == 1:
         row = finishing_time([job for each in images for job in jobs_of(each, stages)], 1)
         return row.seconds, row.interval_80
-    here = [stage for stage in stages if not waits_for_others(stage, request)]
+    waiting = frozenset(stage for stage in stages if waits_for_others(stage, request))
+    here = [stage for stage in stages if stage not in waiting]
     row = finishing_time([job for each in images for job in jobs_of(each, here)], 1)
-    by_size = {each[1:]: each for each in images}
     chains = {
-        size: _chain(finishing_time(jobs_of(each, stages), 1)) for size, each in by_size.items()
+        (width, height): _chain([estimates[(width, height), stage] for stage in stages])
+        for _, width, height in images
     }
     beside = finishing_time(
-        [PlannedJob(key, chains[width, height]) for key, width, height in images], concurrency
+        [PlannedJob(key, chains[width, height].estimate) for key, width, height in images],
+        concurrency,
+        shared=max((chain.shared for chain in chains.values()), default=SHARED),
     )
-    seconds = max(row.seconds, beside.seconds)
+    longer = _lengthened(
+        [
+            [
+                (estimates[(width, height), stage].predicted_time_seconds, stage in waiting)
+                for stage in stages
+            ]
+            for _, width, height in images
+        ],
+        concurrency,
+    )
+    seconds = longer * max(row.seconds, beside.seconds)
     if row.interval_80 is None or beside.interval_80 is None:
         return seconds, None
     (low, high), (low_beside, high_beside) = row.interval_80, beside.interval_80
-    return seconds, (max(low, low_beside), max(high, high_beside))
+    return seconds, (longer * max(low, low_beside), longer * max(high, high_beside))
 
 
-def _chain(image: BatchEstimate) -> Estimate:
-    """Return all stages of one image as one job."""
-    return Estimate(
+@dataclass(frozen=True)
+class _Chain:
+    """All stages of one image as one job."""
+
+    estimate: Estimate
+    shared: float
+    """Share of its variance that it has in common with the other images."""
+
+
+def _chain(stages: Sequence[Estimate]) -> _Chain:
+    """Add stages up, their errors by the delta method.
+
+    With the share w of the seconds and the deviation s of ln(seconds) of each stage, and rho in
+    common among all jobs of a list, the sum has the variance
+    ``rho (sum of w s)^2 + (1 - rho) (sum of (w s)^2)``, the first part of which images share.
+    """
+    seconds = sum(each.predicted_time_seconds for each in stages)
+    whole = Estimate(
         pipeline_type="image",
-        predicted_time_seconds=image.seconds,
-        uncertainty_range=image.interval_80,
+        predicted_time_seconds=seconds,
         prediction_method="heuristic",
         model_used="sum of stages",
-        learned_from=image.learned_from,
+        learned_from=min((each.learned_from for each in stages), default=0),
     )
+    ranges = [
+        (each.predicted_time_seconds, *each.uncertainty_range)
+        for each in stages
+        if each.uncertainty_range is not None and each.uncertainty_range[0] > 0
+    ]
+    if seconds <= 0 or len(ranges) < len(stages):
+        return _Chain(whole, SHARED)
+    below, above = (
+        [told / seconds * abs(math.log(bounds[side] / told)) for told, *bounds in ranges]
+        for side in (0, 1)
+    )
+    down, up = (math.sqrt(_common(parts) + _own(parts)) for parts in (below, above))
+    interval = seconds * math.exp(-down), seconds * math.exp(up)
+    common, own = _common(above), _own(above)
+    return _Chain(
+        whole.model_copy(update={"uncertainty_range": interval}),
+        common / (common + own) if common + own > 0 else SHARED,
+    )
+
+
+def _common(parts: Sequence[float]) -> float:
+    return SHARED * sum(parts) ** 2
+
+
+def _own(parts: Sequence[float]) -> float:
+    return (1 - SHARED) * sum(part**2 for part in parts)
+
+
+Stretch = tuple[float, bool]
+"""Seconds of a stage, and whether somebody else works meanwhile."""
+
+
+def _lengthened(images: Sequence[Sequence[Stretch]], concurrency: int) -> float:
+    """Return the run's length against the longer of its two bounds, at least 1."""
+    in_a_row = sum(seconds for image in images for seconds, waits in image if not waits)
+    beside = _length([[(seconds, True) for seconds, _ in image] for image in images], concurrency)
+    bound = max(in_a_row, beside)
+    return max(1.0, _length(images, concurrency) / bound) if bound > 0 else 1.0
+
+
+def _length(images: Sequence[Sequence[Stretch]], concurrency: int) -> float:
+    """Go through a run event by event: who is ready first works first, one at a time here."""
+    under_way = [(0.0, number, 0) for number in range(min(concurrency, len(images)))]
+    following = len(under_way)
+    free_at = end = 0.0
+    while under_way:
+        moment, number, place = heapq.heappop(under_way)
+        if place == len(images[number]):
+            end = max(end, moment)
+            if following < len(images):
+                heapq.heappush(under_way, (moment, following, 0))
+                following += 1
+            continue
+        seconds, waits = images[number][place]
+        if waits:
+            done = moment + seconds
+        else:
+            done = free_at = max(moment, free_at) + seconds
+        heapq.heappush(under_way, (done, number, place + 1))
+    return end
 
 
 def _stage(estimates: Sequence[Estimate]) -> StageEstimate:

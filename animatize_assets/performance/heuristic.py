@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from animatize_assets.performance.calibration import Calibration
 from animatize_assets.performance.features import log_batch_work
@@ -23,7 +24,7 @@ from animatize_assets.performance.models import (
     PipelineType,
     Submission,
 )
-from animatize_assets.performance.recent_jobs import likeness
+from animatize_assets.performance.recent_jobs import Likeness, likeness
 
 LEAST_JOBS = 30
 """Jobs of a kind from which on an estimator is trained; below, this is used."""
@@ -98,10 +99,55 @@ def heuristic_estimate(submission: Submission, finished: Sequence[JobRecord] = (
     ``finished``: jobs of any kind that had ended when this one was submitted; only the most alike
     count. The interval and the confidence are None while fewer than two did.
     """
-    seconds = heuristic_seconds(submission)
-    alike = _most_alike(submission, finished)
-    notes = ["A heuristic: too few jobs of this kind have ended to learn from.", *_told(submission)]
+    return heuristic_estimates([submission], finished)[0]
+
+
+def heuristic_estimates(
+    submissions: Sequence[Submission], finished: Sequence[JobRecord] = ()
+) -> list[Estimate]:
+    """Return the estimate of each job, in their order, as :func:`heuristic_estimate` does.
+
+    What finished jobs say is worked out once for all that are alike.
+    """
+    corrections: dict[tuple[Likeness, datetime], _Correction] = {}
+    told = []
+    for submission in submissions:
+        alike = likeness(submission), submission.submitted_at
+        if alike not in corrections:
+            corrections[alike] = _correction(_most_alike(submission, finished))
+        told.append(_estimate(submission, corrections[alike]))
+    return told
+
+
+@dataclass(frozen=True)
+class _Correction:
+    """What the finished jobs that are most alike say of the formula."""
+
+    jobs: int = 0
+    centre: float = 0.0
+    """ln(actual / formula)."""
+    calibration: Calibration | None = None
+    """About the corrected time, so that the estimate lies within its own interval."""
+
+
+def _correction(alike: Sequence[JobRecord]) -> _Correction:
     if not alike:
+        return _Correction()
+    plain = [heuristic_seconds(Submission.of(job)) for job in alike]
+    residuals = [
+        math.log(job.total_time_seconds / told) for job, told in zip(alike, plain, strict=True)
+    ]
+    centre = Calibration.learn(residuals, plain).centre
+    calibration = Calibration.learn(
+        [residual - centre for residual in residuals], [told * math.exp(centre) for told in plain]
+    )
+    return _Correction(len(alike), centre, calibration)
+
+
+def _estimate(submission: Submission, correction: _Correction) -> Estimate:
+    seconds = heuristic_seconds(submission)
+    notes = ["A heuristic: too few jobs of this kind have ended to learn from.", *_told(submission)]
+    if correction.calibration is None:
         return Estimate(
             pipeline_type=submission.pipeline_type,
             predicted_time_seconds=seconds,
@@ -110,16 +156,8 @@ def heuristic_estimate(submission: Submission, finished: Sequence[JobRecord] = (
             learned_from=0,
             notes=tuple(notes),
         )
-    plain = [heuristic_seconds(Submission.of(job)) for job in alike]
-    residuals = [
-        math.log(job.total_time_seconds / told) for job, told in zip(alike, plain, strict=True)
-    ]
-    centre = Calibration.learn(residuals, plain).centre
-    # about the corrected time, so that the estimate lies within its own interval
-    calibration = Calibration.learn(
-        [residual - centre for residual in residuals], [told * math.exp(centre) for told in plain]
-    )
-    corrected = seconds * math.exp(centre)
+    corrected = seconds * math.exp(correction.centre)
+    calibration = correction.calibration
     return Estimate(
         pipeline_type=submission.pipeline_type,
         predicted_time_seconds=corrected,
@@ -128,8 +166,8 @@ def heuristic_estimate(submission: Submission, finished: Sequence[JobRecord] = (
         confidence=calibration.confidence(corrected),
         prediction_method="heuristic",
         model_used=NAME,
-        learned_from=len(alike),
-        notes=(*notes, f"Corrected by {len(alike)} finished job(s) most like it."),
+        learned_from=correction.jobs,
+        notes=(*notes, f"Corrected by {correction.jobs} finished job(s) most like it."),
     )
 
 

@@ -58,8 +58,9 @@ def recommend(submission: Submission, estimate_many: EstimateMany) -> tuple[str,
     told: dict[str, tuple[float, str]] = {}
     for change, estimate in zip(changes, changed, strict=True):
         then = estimate.predicted_time_seconds
-        if now > 0 and 1 - then / now >= LEAST_SAVED and change.parameter not in told:
-            gain = f"about {_seconds(then)} instead of {_seconds(now)} ({100 * (1 - then / now):.0f} % less)."
+        saved = 1 - then / now if now > 0 else 0.0
+        if saved >= LEAST_SAVED and change.parameter not in told:
+            gain = f"about {_seconds(then)} instead of {_seconds(now)} ({100 * saved:.0f} % less)."
             told[change.parameter] = then, f"{change.sentence}: {gain}"
     return tuple(sentence for _, sentence in sorted(told.values()))
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from animatize_assets.performance.estimator import RecentJobs, TrainedEstimator
-from animatize_assets.performance.heuristic import heuristic_estimate
+from animatize_assets.performance.heuristic import heuristic_estimates
 from animatize_assets.performance.models import (
     Estimate,
     JobRecord,
@@ -71,7 +71,7 @@ class TimeEstimator:
     ) -> list[Estimate]:
         known = self._known(pipeline_type)
         if known.trained is None:
-            return [heuristic_estimate(each, known.finished) for each in submissions]
+            return heuristic_estimates(submissions, known.finished)
         return known.trained.estimate_many(submissions, known.recent)
 
     def _known(self, pipeline_type: PipelineType) -> _AtHand:
