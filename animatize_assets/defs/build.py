@@ -14,6 +14,10 @@ from animatize_assets.defs.assets import IMAGE_RECORDS, build_image_pipeline
 from animatize_assets.defs.expansion import build_expansion_sensor
 from animatize_assets.defs.io import ImageRecordIOManager
 from animatize_assets.defs.jobs import default_jobs
+from animatize_assets.defs.performance_assets import performance_assets, performance_checks
+from animatize_assets.defs.performance_jobs import performance_jobs
+from animatize_assets.defs.performance_schedules import performance_schedules
+from animatize_assets.defs.performance_sensors import build_performance_sensors
 from animatize_assets.defs.resources import default_resources
 from animatize_assets.defs.sensors import INTERVAL_S, build_sensors
 
@@ -32,9 +36,18 @@ def build_definitions(
     resources = default_resources(resource_overrides)
     resources.setdefault(IMAGE_RECORDS, ImageRecordIOManager(stores=resources["stores"]))
     return dg.Definitions(
-        assets=[build_image_pipeline(code_versions, resources["scene_models"])],
-        jobs=default_jobs,
-        sensors=[*build_sensors(sensor_interval_s), build_expansion_sensor()],
+        assets=[
+            build_image_pipeline(code_versions, resources["scene_models"]),
+            *performance_assets,
+        ],
+        asset_checks=performance_checks,
+        jobs=[*default_jobs, *performance_jobs],
+        schedules=performance_schedules,
+        sensors=[
+            *build_sensors(sensor_interval_s),
+            build_expansion_sensor(),
+            *build_performance_sensors(),
+        ],
         resources=resources,
         executor=dg.in_process_executor,
     )

@@ -15,6 +15,13 @@ from animatize_assets.defs.assets import GROUP, PipelineConfig
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import NEEDS, STAGES
 
+PERFORMANCE = (
+    "daily_performance_trends",
+    "weekly_performance_report",
+    "time_estimator",
+    "estimator_in_use",
+)
+
 BETA_API: set[str] = set()
 """Every beta API of Dagster that this project uses: none."""
 
@@ -36,6 +43,8 @@ warnings.showwarning = show
 
 from animatize_assets_tests.defs.runs import cheap_definitions, register, run
 from animatize_assets.defs.resources import Stores
+from animatize_assets.defs.performance_sensors import estimator_drift, performance_alerts
+from animatize_assets.defs.resources import default_resources
 from animatize_assets.defs.sensors import new_images, new_uploads
 from animatize_assets.orchestration import open_instance
 from pathlib import Path
@@ -48,6 +57,15 @@ with open_instance(Path(sys.argv[1])) as instance:
     assert run(instance, keys, definitions=definitions).success
     new_uploads(dg.build_sensor_context(instance=instance), Stores())
     new_images(dg.build_sensor_context(instance=instance))
+    given = default_resources()
+    context = dg.build_sensor_context(instance=instance)
+    performance_alerts(context, given["performance"], given["stores"])
+    estimator_drift(context, given["performance"])
+    for job in ("close_performance_day", "write_weekly_report"):
+        done = definitions.resolve_job_def(job).execute_in_process(
+            instance=instance, partition_key="2026-06-01"
+        )
+        assert done.success
 json.dump(ours, sys.stdout)
 """
 
@@ -84,14 +102,18 @@ def test_it_loads_with_an_empty_environment(tmp_path: Path) -> None:
 
 def test_every_asset_says_what_a_person_wants_to_know() -> None:
     graph = defs.resolve_asset_graph()
-    assert {key.to_user_string() for key in graph.materializable_asset_keys} == set(STAGES)
-    for stage in STAGES:
-        node = graph.get(dg.AssetKey(stage))
-        assert node.group_name == GROUP
+    keys = {key.to_user_string() for key in graph.materializable_asset_keys}
+    assert keys == set(STAGES) | set(PERFORMANCE)
+    for key in keys:
+        node = graph.get(dg.AssetKey(key))
+        assert node.group_name == (GROUP if key in STAGES else "performance")
         assert node.owners
         assert node.kinds
         assert node.description
         assert node.code_version
+        assert node.partitions_def is not None
+    for stage in STAGES:
+        node = graph.get(dg.AssetKey(stage))
         assert isinstance(node.partitions_def, dg.DynamicPartitionsDefinition)
         assert node.partitions_def.name == "images"
         assert {key.to_user_string() for key in node.parent_keys} == set(NEEDS[stage])
@@ -111,7 +133,11 @@ def test_jobs_and_sensors_have_their_names() -> None:
         "new_uploads",
         "new_images",
         "expansion_batches",
+        "performance_alerts",
+        "estimator_drift",
     }
+    animated = defs.resolve_job_def("animate_images").asset_layer.selected_asset_keys
+    assert {key.to_user_string() for key in animated} == set(STAGES)
     rerender = defs.resolve_job_def("rerender_images").asset_layer.selected_asset_keys
     assert {key.to_user_string() for key in rerender} == {"generated_picture", "animatic_clip"}
 

@@ -1,0 +1,45 @@
+"""When the performance system would work by itself: what schedules ask for; that all are off."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import dagster as dg
+import pytest
+
+from animatize_assets_tests.defs.runs import cheap_definitions
+
+
+def test_every_schedule_is_off_and_in_utc() -> None:
+    repository = cheap_definitions().get_repository_def()
+    schedules = {each.name: each for each in repository.schedule_defs}
+    assert {name: each.cron_schedule for name, each in schedules.items()} == {
+        "daily_trends": "30 0 * * *",
+        "daily_tidying": "30 1 * * *",
+        "weekly_retraining": "0 3 * * 0",
+        "weekly_report": "0 7 * * 1",
+    }
+    assert {each.execution_timezone for each in schedules.values()} == {"UTC"}
+    assert {each.default_status for each in schedules.values()} == {
+        dg.DefaultScheduleStatus.STOPPED
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "partitions"),
+    [
+        ("daily_trends", datetime(2026, 6, 3, 0, 30, tzinfo=UTC), ["2026-06-02"]),
+        ("weekly_report", datetime(2026, 6, 8, 7, 0, tzinfo=UTC), ["2026-06-01"]),
+        ("weekly_retraining", datetime(2026, 6, 7, 3, 0, tzinfo=UTC), ["image", "video"]),
+    ],
+)
+def test_a_schedule_asks_for_what_has_ended(
+    instance: dg.DagsterInstance, name: str, at: datetime, partitions: list[str]
+) -> None:
+    repository = cheap_definitions().get_repository_def()
+    context = dg.build_schedule_context(
+        instance=instance, scheduled_execution_time=at, repository_def=repository
+    )
+    tick = repository.get_schedule_def(name).evaluate_tick(context)
+    asked = [request.partition_key for request in tick.run_requests or []]
+    assert asked == partitions
