@@ -127,9 +127,13 @@ def _changed(told: Sequence[JobRecord], newest_training: datetime) -> str | None
     residuals = np.array([miss for _, miss in missed])
     for change in reversed(change_points(residuals, significance=SIGNIFICANCE)):
         at, by = missed[change.position][0], change.after - change.before
-        if at > newest_training and abs(by) >= MATERIAL:
+        is_away = abs(change.after) > abs(change.before)  # back to what is told is no trouble
+        if at > newest_training and is_away and abs(by) >= MATERIAL:
             percent = 100 * math.expm1(by)
-            return f"Since {at:%Y-%m-%d %H:%M} UTC jobs take {percent:+.0f} % against estimates."
+            return (
+                f"From {at:%Y-%m-%d %H:%M} UTC on jobs took {percent:+.0f} % against their "
+                "estimates before."
+            )
     return None
 
 
