@@ -16,9 +16,13 @@ from typing import Any
 import click
 
 from animatize_assets import __version__
-from animatize_assets.cli.size import SIZE
+from animatize_assets.cli.size import RESOLUTION, SIZE
 
 CommandFunction = Callable[..., object]
+
+PIPELINES = ("image", "video")
+SEVERITIES = ("low", "medium", "high", "critical")
+"""Of alerts, mildest first."""
 
 PROVIDERS = ("local", "openai", "flux", "imagen", "comfyui")
 """Names that `--provider` takes; which of them can be used, `animatize providers` tells."""
@@ -157,6 +161,36 @@ def doctor() -> None:
     """
 
 
+@animatize.command(short_help="How long a job, or a run over images, will take.")
+@click.argument("keys", metavar="[KEY]...", nargs=-1)
+@click.option("--all", "everything", is_flag=True, help="Every image.")
+@click.option(
+    "--provider", help="Of the job, or who makes the pictures. Default for images: local."
+)
+@click.option("--size", type=SIZE, help="Of picture and clip. Default: 1280 px, image's aspect.")
+@click.option(
+    "--expand", type=click.Choice(["off", "draft", "final"]), help="As of run. Default: off."
+)
+@click.option("--pipeline", type=click.Choice(PIPELINES), help="Estimate one job of this kind.")
+@click.option("--resolution", type=RESOLUTION, help="Of the job.")
+@click.option("--frames", "frame_count", type=click.IntRange(1), help="Of the job.")
+@click.option("--steps", type=click.IntRange(1), help="Sampling steps of the job.")
+@click.option("--job-type", metavar="NAME", help="Such as character, scene (default) or trailer.")
+@click.option("--guidance", "guidance_scale", type=click.FloatRange(0), help="Of the job.")
+@click.option("--sampler", metavar="NAME", help="Of the job.")
+@click.option("--batch", "batch_size", type=click.IntRange(1), help="Pictures or clips at once.")
+@click.option("--model", metavar="NAME", help="Model of the provider.")
+@click.option("--gpu", "gpu_model", metavar="NAME", help="GPU that does the job.")
+@_command
+def estimate() -> None:
+    """Say how long work will take, with intervals, before it starts.
+
+    With --pipeline: one job, as described by the other options. With KEY or --all: a run over
+    these images as if nothing had been made before, stage by stage, and when it is done. Fewer
+    than 30 finished jobs of a kind: a stated formula is used, and said to be one.
+    """
+
+
 @animatize.command(short_help="What pictures would cost, before anything is spent.")
 @click.argument("keys", metavar="[KEY]...", nargs=-1)
 @click.option("--all", "everything", is_flag=True, help="Every image.")
@@ -180,6 +214,71 @@ def reproduce() -> None:
     """Make everything of one image again without caches, and say what is equal and what differs.
 
     What is kept is not touched. Exit code 1 when something differs or cannot be made.
+    """
+
+
+@animatize.command(short_help="Say how good picture and clip of an image are.")
+@click.argument("key")
+@click.argument("rating", metavar="1-5", type=click.IntRange(1, 5))
+@_command
+def rate() -> None:
+    """Keep your rating of an image's newest picture and clip: 1 (useless) to 5 (just right).
+
+    Ratings tell whether steps or a sampler that take longer are worth it.
+    """
+
+
+@animatize.command(short_help="What last week or this one was: jobs, time, what to do.")
+@click.option(
+    "--weeks-back",
+    type=click.IntRange(0, 520),
+    help="0: this week so far (default); 1: the last whole one.",
+)
+@click.option("--html", type=click.Path(path_type=Path), help="Also write it as a page, here.")
+@click.option("--days", type=click.IntRange(1, 365), help="The last days instead of a week.")
+@_command
+def report() -> None:
+    """Report a week, Monday to Sunday in UTC, against the one before; or the last --days.
+
+    Totals, success, trends, what held jobs up, how good the estimates were, what to do.
+    """
+
+
+@animatize.command(short_help="What holds jobs up, and what mending it would bring.")
+@click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True)
+@_command
+def bottlenecks() -> None:
+    """Find what holds the jobs of the last days up, the most severe first, with the remedy."""
+
+
+@animatize.command(short_help="Which way time, success and cost are going.")
+@click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True)
+@click.option("--pipeline", type=click.Choice(PIPELINES), help="Only of this kind of job.")
+@_command
+def trends() -> None:
+    """Tell which way each metric is going, with a forecast for 7 days; needs a few days of jobs."""
+
+
+@animatize.command(short_help="What is wrong; or mark an alert as resolved.")
+@click.argument("what", type=click.Choice(["list", "resolve"]), default="list")
+@click.argument("alert_id", metavar="[ID]", type=click.IntRange(1), required=False)
+@click.option("--severity", type=click.Choice(SEVERITIES), help="Only these.")
+@click.option("--all", "everything", is_flag=True, help="Resolved ones, too.")
+@_command
+def alerts() -> None:
+    """List what is wrong, newest first, or resolve the alert ID.
+
+    An alert whose condition is gone resolves itself.
+    """
+
+
+@animatize.command(short_help="Learn from the finished jobs how long such jobs take.")
+@click.option("--pipeline", type=click.Choice(PIPELINES), help="Only of this kind of job.")
+@_command
+def train() -> None:
+    """Train estimators on the finished jobs now; a better one is put into use.
+
+    Exit code 1 when nothing could be trained: a kind needs 30 jobs that finished well.
     """
 
 

@@ -1,4 +1,4 @@
-"""The ``WxH`` of a picture and clip, as an option's type."""
+"""The ``WxH`` of pictures and clips, as options' types."""
 
 from __future__ import annotations
 
@@ -33,4 +33,22 @@ class Size(click.ParamType[tuple[int, int]]):
         return width, height
 
 
+class Resolution(click.ParamType[tuple[int, int]]):
+    """``WxH`` in pixels of a job that may be anybody's."""
+
+    name = "WxH"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Read ``768x768``."""
+        if isinstance(value, tuple):
+            return value
+        match = re.fullmatch(r"([1-9][0-9]{0,4})[xX]([1-9][0-9]{0,4})", value)
+        if match is None:
+            self.fail(f"'{value}' is not a resolution such as 768x768.", param, ctx)
+        return int(match[1]), int(match[2])
+
+
 SIZE = Size()
+RESOLUTION = Resolution()

@@ -10,12 +10,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from upath import UPath
 
 from animatize_assets.database.engine import open_engine
 from animatize_assets.database.migration import upgrade
-from animatize_assets.defs.from_settings import generation_setup
+from animatize_assets.defs.from_settings import generation_setup, performance_room
 from animatize_assets.errors import InvalidSetting, NotConfigured
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.limits import ImageLimits
@@ -27,6 +28,9 @@ from animatize_assets.pipeline.generation_setup import (
 )
 from animatize_assets.pipeline.workshop import Workshop, open_workshop
 from animatize_assets.settings import Settings
+
+if TYPE_CHECKING:
+    from animatize_assets.performance.opening import PerformanceRoom
 
 DATABASE = "animatize.db"
 MISREAD = "%?"
@@ -66,6 +70,11 @@ class Workplace:
     def generation(self) -> GenerationSetup:
         """What is set about providers, money and caches."""
         return generation_setup(self.settings)
+
+    @cached_property
+    def performance(self) -> PerformanceRoom:
+        """The job records and what is learned from them; connected when they are used."""
+        return performance_room(self.settings)
 
     def check_provider(self, name: str) -> None:
         """Return when the provider ``name`` is set up.

@@ -14,7 +14,9 @@ from animatize_assets_tests.cli.conftest import Animatize
 
 COMMANDS = (
     *("demo", "ingest", "run", "show", "analyze", "status"),
-    *("providers", "doctor", "quote", "reproduce", "cache", "ledger", "webhook"),
+    *("providers", "doctor", "estimate", "quote", "reproduce"),
+    *("rate", "report", "bottlenecks", "trends", "alerts", "train"),
+    *("cache", "ledger", "webhook"),
 )
 
 
@@ -54,6 +56,19 @@ def test_help_loads_nothing_heavy() -> None:
         ["run", "--json", "--provider", "nobody"],
         ["run", "--json", "--all", "some-key"],
         ["status", "--json", "--nonsense"],
+        ["estimate", "--json"],
+        ["estimate", "--json", "--all", "some-key"],
+        ["estimate", "--json", "--pipeline", "film"],
+        ["estimate", "--json", "--pipeline", "video", "--resolution", "0x768"],
+        ["estimate", "--json", "--pipeline", "video", "--steps", "0"],
+        ["estimate", "--json", "--pipeline", "video", "--all"],
+        ["estimate", "--json", "--pipeline", "video", "--size", "768x768"],
+        ["estimate", "--json", "--all", "--steps", "20"],
+        ["estimate", "--json", "--all", "--provider", "nobody"],
+        ["rate", "--json", "some-key", "6"],
+        ["report", "--json", "--days", "7", "--weeks-back", "1"],
+        ["alerts", "--json", "resolve"],
+        ["alerts", "--json", "list", "1"],
     ],
 )
 def test_wrong_usage_is_one_document_and_code_2(animatize: Animatize, arguments: list[str]) -> None:
