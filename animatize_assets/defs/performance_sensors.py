@@ -55,6 +55,8 @@ def performance_alerts(
     finally:
         images.engine.dispose()
         room.engine.dispose()
+    for alert in look.raised.new if look.raised else ():
+        context.log.warning("New alert %d (%s): %s", alert.id, alert.severity, alert.message)
     return dg.SensorResult(
         cursor=look.seen.model_dump_json(), skip_reason=dg.SkipReason(_summary(look) + told)
     )

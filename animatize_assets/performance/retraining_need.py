@@ -97,7 +97,7 @@ def reason_to_train(
     if not versions:
         if len(done) < LEAST_JOBS:
             return None
-        return f"{len(done)} jobs have finished, and there is no estimator yet."
+        return f"At least {len(done)} jobs have finished, and there is no estimator yet."
     newest = versions[0].last_trained_at
     new_jobs = sum(job.finished_at > newest for job in done)
     if now - newest < PAUSE or new_jobs < LEAST_NEW_JOBS:

@@ -31,3 +31,9 @@ def instance(data_dir: Path) -> Iterator[dg.DagsterInstance]:
     """A real embedded instance, as it ships."""
     with open_instance(data_dir) as instance:
         yield instance
+
+
+@pytest.fixture
+def either_database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep job records in SQLite, then in PostgreSQL: the test runs with both."""
+    monkeypatch.setenv("ANIMATIZE_PERFORMANCE_DATABASE_URL", database_url)

@@ -113,6 +113,7 @@ def test_a_type_of_model_that_nobody_knows_is_refused(instance: dg.DagsterInstan
     assert not run_job(instance, "retrain_estimators", "image", **config).success
 
 
+@pytest.mark.usefixtures("either_database")
 def test_each_day_of_a_range_is_closed(instance: dg.DagsterInstance) -> None:
     noon = datetime(2026, 6, 1, 12, tzinfo=UTC)
     room().store.record(
@@ -154,6 +155,7 @@ def test_a_day_whose_records_are_gone_keeps_its_aggregate(instance: dg.DagsterIn
     assert not late.success
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_week_becomes_a_page_and_numbers(instance: dg.DagsterInstance, data_dir: Path) -> None:
     room().store.record(*jobs(40, until=MONDAY, told=1.1))
     result = run_job(instance, "write_weekly_report", "2026-06-01")
@@ -168,6 +170,7 @@ def test_a_week_becomes_a_page_and_numbers(instance: dg.DagsterInstance, data_di
     assert "1 to 7 June 2026" in page.read_text()
 
 
+@pytest.mark.usefixtures("either_database")
 def test_old_records_go_and_their_day_stays(instance: dg.DagsterInstance) -> None:
     now = datetime.now(UTC)
     old = now - timedelta(days=200)

@@ -63,6 +63,7 @@ def slow_job(number: int, seconds: float = 500.0) -> None:
     room().store.record(job(number, seconds=seconds, finished_at=datetime.now(UTC)))
 
 
+@pytest.mark.usefixtures("either_database")
 def test_a_slow_job_reaches_the_webhook_within_one_tick_and_once(
     daemon: Daemon, receiver: Webhook
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_breaker_that_nobody_tells_of_any_more_is_no_news(daemon: Daemon) -> N
     assert open_alerts() == []
 
 
+@pytest.mark.usefixtures("either_database")
 def test_drift_is_asked_for_once(daemon: Daemon) -> None:
     room().store.record(*jobs(60, until=datetime.now(UTC), told=0.5))
     (request,) = daemon.look_for_drift()

@@ -10,6 +10,7 @@ import dagster as dg
 import pytest
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
+from animatize_assets.defs.performance_jobs import RETRAIN_JOB
 from animatize_assets.orchestration import open_instance
 from animatize_assets.pipeline.stages import STAGES
 from animatize_assets_tests.defs.runs import cheap_definitions, register, states
@@ -96,6 +97,7 @@ def test_dropped_files_backfills_and_a_killed_worker(tmp_path: Path, sizes: dict
                 ),
                 log,
             )
-        runs = instance.get_runs()
+        # After thirty jobs the performance system may ask for an estimator; that is its own affair.
+        runs = [run for run in instance.get_runs() if run.job_name != RETRAIN_JOB]
         assert len(runs) == 4  # two backfills, one ingest, one chain
         assert len([line for line in made(data_dir) if line[0] in new]) == len(STAGES) * count
