@@ -13,7 +13,7 @@ from animatize_assets.cli.entry import PROVIDERS
 from animatize_assets.cli.keys import resolve_key
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.times import NOT_KNOWN, between
+from animatize_assets.cli.times import NOT_KNOWN, between, exactly
 from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.defs.run_estimates import RunEstimate, run_estimate
 from animatize_assets.performance.heuristic import LEAST_JOBS
@@ -24,7 +24,8 @@ from animatize_assets.performance.models import (
     Submission,
 )
 from animatize_assets.performance.recommendations import estimate_body, recommend
-from animatize_assets.performance.report_page import duration, percent
+from animatize_assets.performance.report_page import percent
+from animatize_assets.pipeline.job_parameters import LOCAL, this_worker
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import STAGES
 
@@ -61,6 +62,8 @@ def _one_job(terminal: Terminal, pipeline: PipelineType, described: Mapping[str,
     given = {name: value for name, value in described.items() if value is not None}
     if resolution := given.pop("resolution", None):
         given |= {"width": resolution[0], "height": resolution[1]}
+    if given.get("provider") == LOCAL:  # here, and as the pipeline records what it does here
+        given = {"worker": this_worker(), "batch_size": 1} | given
     submission = Submission(
         pipeline_type=pipeline,
         parameters=JobParameters.model_validate(given),
@@ -76,7 +79,7 @@ def _one_job(terminal: Terminal, pipeline: PipelineType, described: Mapping[str,
 
 def _job_page(told: Estimate, recommendations: tuple[str, ...]) -> RenderableType:
     rows = [
-        ("time", duration(told.predicted_time_seconds)),
+        ("time", exactly(told.predicted_time_seconds)),
         ("8 in 10 take", between(told.uncertainty_range)),
         ("9 in 10 take", between(told.interval_90)),
         ("confidence", _confidence(told)),
@@ -142,10 +145,10 @@ def _run_page(told: RunEstimate) -> RenderableType:
     at_once = "one after the other" if told.concurrency == 1 else f"{told.concurrency} at once"
     rows = [
         ("images", f"{told.images}, {at_once}, as if nothing of them had been made"),
-        ("done after", duration(told.seconds)),
+        ("done after", exactly(told.seconds)),
         ("8 in 10 take", between(told.interval_80)),
         *(
-            (name, f"{duration(each.seconds)} in all, {_stage_by(each.prediction_method)}")
+            (name, f"{exactly(each.seconds)} in all, {_stage_by(each.prediction_method)}")
             for name, each in told.stages.items()
         ),
         *(("note", note) for note in told.notes),

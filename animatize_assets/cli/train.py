@@ -7,13 +7,14 @@ from typing import Any
 
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
+from animatize_assets.cli.times import exactly
 from animatize_assets.cli.workplace import open_workplace
 from animatize_assets.errors import NotEnoughJobs
 from animatize_assets.performance.heuristic import LEAST_JOBS
 from animatize_assets.performance.learning import Retraining
 from animatize_assets.performance.models import PIPELINE_TYPES, PipelineType
 from animatize_assets.performance.opening import PerformanceRoom
-from animatize_assets.performance.report_page import duration, percent
+from animatize_assets.performance.report_page import percent
 from animatize_assets.performance.scoring import Score
 
 
@@ -92,6 +93,6 @@ def _rows(done: Retraining) -> list[tuple[str, str]]:
 
 def _score(score: Score) -> str:
     return (
-        f"{percent(score.within_20)} of {score.jobs} unseen jobs within 20 %, off by "
-        f"{duration(score.mean_absolute_error)} on average"
+        f"{percent(score.within_20)} of unseen jobs within 20 %, off by "
+        f"{exactly(score.mean_absolute_error)} on average"
     )

@@ -55,7 +55,7 @@ def stage_parameters(
         "height": size[1],
         "frame_count": (frame_count or CLIP_FRAMES) if stage == "animatic_clip" else 1,
         "batch_size": 1,
-        "worker": _worker(),
+        "worker": this_worker(),
     }
     if stage == "generated_picture":
         known |= {"provider": request.provider, "model": provider_model, "seed": request.seed}
@@ -96,5 +96,6 @@ def parameters_of(work: Work, stage: str) -> Mapping[str, object]:
 
 
 @cache
-def _worker() -> str:
+def this_worker() -> str:
+    """Return the name of this machine in job records."""
     return platform.node() or "unknown"

@@ -15,6 +15,7 @@ from animatize_assets.performance.alert_models import AlertDraft, Judgement
 from animatize_assets.performance.alert_store import AlertStore
 from animatize_assets.performance.models import JobRecord
 from animatize_assets.performance.opening import PerformanceRoom
+from animatize_assets.pipeline.job_parameters import this_worker
 from animatize_assets.pipeline.stages import STAGES
 from animatize_assets.settings import Settings
 from animatize_assets_tests.cli.conftest import Animatize
@@ -136,6 +137,28 @@ def test_finished_jobs_give_an_interval(animatize: Animatize, room: PerformanceR
     assert 0 < told["confidence"] <= 1
     assert told["learned_from"] == 12
     assert "corrected by 12 finished job(s)" in animatize("estimate", *described).out
+
+
+def test_a_local_job_is_a_job_of_this_machine(animatize: Animatize, room: PerformanceRoom) -> None:
+    here = {"provider": "local", "worker": this_worker(), "batch_size": 1, "frame_count": 50}
+    sized = {"width": 512, "height": 512}
+    fast, slow = (
+        [
+            job(
+                number + first,
+                pipeline_type="video",
+                seconds=seconds + number / 100,
+                parameters=here | sized | {"worker": worker},
+            )
+            for number in range(4)
+        ]
+        for first, seconds, worker in ((0, 2.0, this_worker()), (4, 50.0, "elsewhere"))
+    )
+    room.store.record(*recent(fast), *recent(slow))
+    described = ("--pipeline", "video", "--resolution", "512x512", "--frames", "50")
+    told = animatize("estimate", *described, "--provider", "local", "--json").document
+    assert told["learned_from"] == 4
+    assert told["predicted_time_seconds"] == pytest.approx(2, rel=0.05)
 
 
 def test_a_run_is_estimated_stage_by_stage(
