@@ -50,6 +50,9 @@ SECOND_ORDER = ("heun", "dpm_2", "dpm2", "dpmpp_sde", "dpmpp_2s")
 """Samplers that run the network twice a step: Heun and DPM-Solver-2 of Karras et al. (2022), and
 DPM-Solver++(2S) and its SDE form, as named by k-diffusion and the user interfaces built on it."""
 
+_LARGEST = 1e300
+"""A whole number beyond is no quantity, and no float."""
+
 _SEPARATORS = re.compile(r"[^0-9a-z.]+")
 
 
@@ -113,7 +116,7 @@ def extra_number(value: ExtraValue) -> float:
 
     asinh is linear near zero and logarithmic far from it, so it fits shares, counts and bytes.
     """
-    if value is None or isinstance(value, str):
+    if value is None or isinstance(value, str) or abs(value) > _LARGEST:
         return math.nan
     return math.asinh(float(value))
 

@@ -7,13 +7,14 @@ of them works (``estimator``, ``heuristic``), where estimators are stored (``reg
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from animatize_assets.performance.estimator import RecentJobs, TrainedEstimator
 from animatize_assets.performance.heuristic import heuristic_estimates
 from animatize_assets.performance.models import (
     Estimate,
+    JobParameters,
     JobRecord,
     PipelineType,
     Submission,
@@ -22,6 +23,9 @@ from animatize_assets.performance.store import PerformanceStore
 
 RECENT = 300
 """Newest jobs that are kept at hand: the last of each worker, also where there are many."""
+
+_Device = tuple[str | None, str | None]
+"""Worker and provider."""
 
 LoadTrained = Callable[[PipelineType], TrainedEstimator | None]
 """Gives the estimator in use, or None. It is asked for each call, so it keeps what it loaded."""
@@ -35,6 +39,8 @@ class _AtHand:
     trained: TrainedEstimator | None
     finished: tuple[JobRecord, ...]
     recent: RecentJobs | None
+    devices: Mapping[_Device, JobParameters]
+    """Parameters of the last job of each worker and provider whose GPU is known."""
 
 
 class TimeEstimator:
@@ -70,6 +76,7 @@ class TimeEstimator:
         self, pipeline_type: PipelineType, submissions: Sequence[Submission]
     ) -> list[Estimate]:
         known = self._known(pipeline_type)
+        submissions = [_with_gpu(each, known.devices) for each in submissions]
         if known.trained is None:
             return heuristic_estimates(submissions, known.finished)
         return known.trained.estimate_many(submissions, known.recent)
@@ -86,6 +93,28 @@ class TimeEstimator:
                     trained=trained,
                     finished=finished,
                     recent=None if trained is None else trained.recent(finished),
+                    devices={
+                        _device(job.parameters): job.parameters
+                        for job in finished
+                        if job.parameters.gpu_model
+                    },
                 )
                 self._at_hand[pipeline_type] = known
         return known
+
+
+def _device(parameters: JobParameters) -> _Device:
+    return parameters.worker, parameters.provider
+
+
+def _with_gpu(submission: Submission, devices: Mapping[_Device, JobParameters]) -> Submission:
+    """Fill in the GPU that the last job of the same worker and provider used.
+
+    Finished jobs have it by measurement; who submits a job often does not know it.
+    """
+    parameters = submission.parameters
+    last = devices.get(_device(parameters))
+    if parameters.gpu_model or last is None:
+        return submission
+    gpu = {"gpu_model": last.gpu_model, "vram_total_mb": last.vram_total_mb}
+    return submission.model_copy(update={"parameters": parameters.model_copy(update=gpu)})

@@ -132,6 +132,16 @@ def test_newer_jobs_are_noticed(store: PerformanceStore, trained: TrainedEstimat
     assert estimator.estimate(asked).predicted_time_seconds > 1.3 * before
 
 
+def test_the_gpu_of_a_worker_is_known_from_its_last_job(
+    store: PerformanceStore, trained: TrainedEstimator
+) -> None:
+    store.record(*JOBS[-20:])
+    estimator = TimeEstimator(store, {"image": trained}.get)
+    asked = _asked(JOBS[-10:])
+    untold = _asked(JOBS[-10:], gpu_model=None)
+    assert estimator.estimate_many(untold) == estimator.estimate_many(asked)
+
+
 class _Shelf:
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], TrainedEstimator] = {}

@@ -154,7 +154,7 @@ extras = st.dictionaries(
     st.text(min_size=1, max_size=8),
     st.none()
     | st.booleans()
-    | st.integers(-(10**9), 10**9)
+    | st.integers(-(10**400), 10**400)
     | st.text(max_size=12)
     | st.floats(allow_nan=False, allow_infinity=False),
     max_size=4,
