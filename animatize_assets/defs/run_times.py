@@ -4,6 +4,7 @@ Belongs here: joining a run to its estimate and its tags. Does not belong here: 
 (``run_estimates``), the tags' words (``run_tags``).
 """
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 
@@ -14,6 +15,9 @@ from animatize_assets.defs.run_tags import kept, promised
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import StageOutcome
 from animatize_assets.pipeline.workshop import Workshop
+
+
+_log = logging.getLogger(__name__)
 
 
 class RunTime:
@@ -33,8 +37,12 @@ class RunTime:
         request: PipelineRequest,
         stages: Sequence[str],
     ) -> None:
-        """Tag the run with how long it will take. What cannot be estimated is not tagged."""
-        tags = estimated_tags(bench, keys, request, stages)
+        """Tag the run with how long it will take. What cannot be estimated is told in the log."""
+        try:
+            tags = estimated_tags(bench, keys, request, stages)
+        except Exception:  # noqa: BLE001  # no run fails because it cannot be estimated
+            _log.exception("Run %s starts without an estimate.", self._run.run_id)
+            return
         if tags:
             self._tags = {**self._tags, **tags}
             self._instance.add_run_tags(self._run.run_id, tags)
@@ -55,28 +63,26 @@ def estimated_tags(
 ) -> dict[str, str]:
     """Return the tags that tell how long ``stages`` of the images ``keys`` will take.
 
-    Empty where nothing can be said: nobody tracks, the database is down (told in the log when the
-    first job starts), or an image is not there (its own stage says so).
-    """
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - a run's, not the code location's
+    Empty where nobody tracks.
 
-    from animatize_assets.errors import ImageNotFound  # noqa: PLC0415
+    Raises:
+        SQLAlchemyError: the database cannot be read.
+        ImageNotFound: one of the images is not there.
+    """
+    # SQLAlchemy, which a code location that only loads does not need.
     from animatize_assets.performance.run_promises import RunPromises  # noqa: PLC0415
     from animatize_assets.performance.tracker import Tracking  # noqa: PLC0415
 
     promises = bench.tracker.estimate if isinstance(bench.tracker, Tracking) else None
     if not isinstance(promises, RunPromises):
         return {}
-    try:
-        images = [bench.images.get(key) for key in keys]
-        estimate = run_estimate(
-            [(each.image_key, each.width, each.height) for each in images],
-            request,
-            list(stages),
-            promises,
-            bench.images_at_once(request),
-            provider_model=bench.pictures.provider(request.provider).model,
-        )
-    except (SQLAlchemyError, ImageNotFound):
-        return {}
+    images = [bench.images.get(key) for key in keys]
+    estimate = run_estimate(
+        [(each.image_key, each.width, each.height) for each in images],
+        request,
+        list(stages),
+        promises,
+        bench.images_at_once(request),
+        provider_model=bench.pictures.provider(request.provider).model,
+    )
     return promised(estimate)
