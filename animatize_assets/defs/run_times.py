@@ -16,7 +16,6 @@ from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import StageOutcome
 from animatize_assets.pipeline.workshop import Workshop
 
-
 _log = logging.getLogger(__name__)
 
 
