@@ -17,13 +17,20 @@ Belongs here: residuals to intervals and confidence. Does not belong here: what 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from animatize_assets.performance.left_out import (
+    LeftOut,
+    offset_deviation,
+    surplus_deviation,
+    together,
+    untold_deviation,
+)
 from animatize_assets.performance.models import Count
 from animatize_assets.performance.sizes import SizeProfile
 from animatize_assets.records import Measured, Record
@@ -37,17 +44,6 @@ promise, "predictions within 20 % of the actual time"."""
 MOST_SCORES = 999
 """Order statistics that are kept; of more residuals, evenly spaced quantiles. At 999 the 80 % and
 90 % quantiles are order statistics, and keeping more moves them by less than they are known."""
-
-PRIOR_OFFSET = 0.7
-"""Deviation of ln(time) between GPUs, and between models, before any was left out. In the public
-timings that the benchmark replays, a fit of ln(seconds per megapixel step frame) by model and GPU
-gives 0.67 and 0.72 between GPUs and 0.45 and 0.89 between models (pictures and videos)."""
-
-PRIOR_GROUPS = 1
-"""Weight of the prior, in groups left out."""
-
-_LEAST_DF = 3
-"""Degrees of freedom below which a t distribution has no deviation to speak of."""
 
 NOTHING_NOVEL: frozenset[str] = frozenset()
 
@@ -75,15 +71,6 @@ NO_SHIFT = Shift()
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """Residuals of jobs predicted by models that had seen no job of the same group."""
-
-    residuals: Sequence[float] | Floats
-    groups: Sequence[str]
-    """The worker, GPU or model of each."""
-
-
-@dataclass(frozen=True)
 class CalibratedTimes:
     """Corrected predictions with what is known of their errors; arrays of one length."""
 
@@ -108,6 +95,9 @@ class Calibration(Record):
     offsets: Mapping[str, Measured] = {}
     """Field (``worker``, ``gpu_model``, ``model``, ...) -> deviation of the offset in ln(time) of a
     value that was never seen, as that of a normal distribution with the same 90 % interval."""
+    surpluses: Mapping[str, Measured] = {}
+    """Field -> deviation that jobs of a value never seen have beyond its offset and the spread of
+    all: the model knows less of how their time grows with their size. No correction takes it."""
 
     @classmethod
     def learn(
@@ -130,14 +120,13 @@ class Calibration(Record):
         if scores.size > MOST_SCORES:
             places = np.arange(1, MOST_SCORES + 1) / (MOST_SCORES + 1)
             scores = np.quantile(scores, places, method="weibull")
+        left = left_out or {}
         return cls(
             scores=tuple(scores.tolist()),
             count=missed.size,
             sizes=sizes,
-            offsets={
-                field: _offset_deviation(left, sizes.spread)
-                for field, left in (left_out or {}).items()
-            },
+            offsets={name: offset_deviation(each, sizes.spread) for name, each in left.items()},
+            surpluses={name: surplus_deviation(each, sizes.spread) for name, each in left.items()},
         )
 
     @property
@@ -151,13 +140,15 @@ class Calibration(Record):
         return self.sizes.spread
 
     def offset_deviation(self, novel: Collection[str]) -> float:
-        """Return the deviation of ln(time) that values never seen add; 0 when none is novel.
+        """Return the deviation of ln(time) between values never seen; 0 when none is novel.
 
         A worker has one GPU, so of these two the wider counts; everything else adds.
         """
-        told = {field: self.offsets.get(field, _untold()) for field in novel}
-        device = max(told.pop("worker", 0.0), told.pop("gpu_model", 0.0))
-        return math.hypot(device, *told.values())
+        return together({name: self.offsets.get(name, untold_deviation()) for name in novel})
+
+    def surplus_deviation(self, novel: Collection[str]) -> float:
+        """Return the deviation that stays when the offset of values never seen is known."""
+        return together({name: self.surpluses.get(name, 0.0) for name in novel})
 
     def interval(
         self,
@@ -226,9 +217,10 @@ class Calibration(Record):
         self, log_predicted: Floats, shift: Shift, novel: Collection[str]
     ) -> tuple[Floats, Floats]:
         centre, spread = self.sizes.at(log_predicted)
-        return centre, np.hypot(
-            spread, math.hypot(math.sqrt(shift.variance), self.offset_deviation(novel))
+        unknown = math.hypot(
+            math.sqrt(shift.variance), self.offset_deviation(novel), self.surplus_deviation(novel)
         )
+        return centre, np.hypot(spread, unknown)
 
     @cached_property
     def _sorted(self) -> Floats:
@@ -281,32 +273,3 @@ def _student_bounds(scores: Floats, level: float) -> tuple[float, float]:
     reach = stdtrit(count - 1, (1 + level) / 2) * math.sqrt(1 + 1 / count)
     half = float(reach * np.std(scores, ddof=1))
     return float(np.mean(scores)) - half, float(np.mean(scores)) + half
-
-
-def _offset_deviation(left: LeftOut, spread: float) -> float:
-    """Return the deviation of a new group's offset, by those of the groups left out.
-
-    The mean square of the groups' median residuals, less what the jobs' own spread adds to it,
-    with :data:`PRIOR_OFFSET` as one more group; widened as Student's t, for groups are few.
-    """
-    residuals = np.asarray(left.residuals, dtype=np.float64)
-    names = np.asarray(left.groups)
-    squares = []
-    for name in dict.fromkeys(left.groups):
-        own = residuals[names == name]
-        median_variance = math.pi / 2 * spread**2 / own.size
-        squares.append(max(0.0, float(np.median(own)) ** 2 - median_variance))
-    weight = PRIOR_GROUPS + len(squares)
-    mean_square = (PRIOR_GROUPS * PRIOR_OFFSET**2 + sum(squares)) / weight
-    return math.sqrt(mean_square) * _student_widening(weight)
-
-
-def _untold() -> float:
-    return PRIOR_OFFSET * _student_widening(PRIOR_GROUPS)
-
-
-def _student_widening(groups: int) -> float:
-    """Return how much wider than a normal's the 90 % interval is with as many groups."""
-    from scipy.special import ndtri, stdtrit
-
-    return float(stdtrit(max(_LEAST_DF, groups), 0.95) / ndtri(0.95))

@@ -21,9 +21,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from animatize_assets.performance.calibration import LeftOut
 from animatize_assets.performance.encoding import FeatureEncoder
 from animatize_assets.performance.features import combination, names_of, parts_of
+from animatize_assets.performance.left_out import LeftOut
 from animatize_assets.performance.model_types import (
     SEED,
     ModelType,

@@ -95,21 +95,22 @@ def recent_shift(residuals: ArrayLike, *, centre: float, spread: float) -> Shift
 
 
 def worker_correction(
-    residuals: ArrayLike, *, centre: float, spread: float, between: float
+    residuals: ArrayLike, *, centre: float, spread: float, between: float, surplus: float = 0.0
 ) -> Shift:
     """Return the offset of a worker (or GPU, or model) that the model never saw.
 
     ``residuals``: of its jobs so far, oldest first. ``between``: the deviation of such offsets
-    (:meth:`Calibration.offset_deviation`). Without any job the offset is 0 and its variance that of
-    ``between``: all that is known. Where its jobs spread more than those learned from, the variance
-    holds the surplus.
+    (:meth:`Calibration.offset_deviation`); ``surplus``: what jobs of its kind spread beyond it and
+    beyond ``spread`` (:meth:`Calibration.surplus_deviation`). Without any job the offset is 0 and
+    its variance all that is known. Where its own jobs spread more still, the variance holds that.
     """
     off = np.asarray(residuals, dtype=np.float64)[-NEWEST:] - centre
     if not off.size:
-        return Shift(0.0, between**2, 0)
+        return Shift(0.0, between**2 + surplus**2, 0)
+    expected = spread**2 + surplus**2
     mean = _location(off, spread)
-    squares = SPREAD_JOBS * spread**2 + float(np.sum((off - mean) ** 2))
-    own_variance = max(spread**2, squares / (SPREAD_JOBS + off.size - 1))
+    squares = SPREAD_JOBS * expected + float(np.sum((off - mean) ** 2))
+    own_variance = max(expected, squares / (SPREAD_JOBS + off.size - 1))
     error = own_variance / off.size
     weight = between**2 / (between**2 + error)
     return Shift(weight * mean, weight * error + own_variance - spread**2, off.size)
@@ -177,6 +178,7 @@ class RecentResiduals:
             centre=self._calibration.centre + shift.log_offset,
             spread=self._calibration.spread,
             between=self._calibration.offset_deviation(spoken_for),
+            surplus=self._calibration.surplus_deviation(spoken_for),
         )
 
 

@@ -54,7 +54,7 @@ class SizeProfile(Record):
     @classmethod
     def learn(cls, residuals: Floats, log_predicted: Floats) -> SizeProfile:
         """Learn the profile of residuals of jobs with these predictions."""
-        centre, spread = _centre(residuals), _spread(residuals)
+        centre, spread = _centre(residuals), spread_of(residuals)
         count = min(MOST_BINS, residuals.size // JOBS_A_BIN)
         bins = [
             chosen
@@ -66,7 +66,7 @@ class SizeProfile(Record):
             return cls(centre=centre, spread=spread, log_seconds=(), centres=(), spreads=())
         sizes = np.array([chosen.size for chosen in bins])
         own_centres = np.array([_centre(residuals[chosen]) for chosen in bins])
-        own_spreads = np.array([_spread(residuals[chosen]) for chosen in bins])
+        own_spreads = np.array([spread_of(residuals[chosen]) for chosen in bins])
         centres = _drawn_together(own_centres, math.pi / 2 * own_spreads**2 / sizes)
         spreads = np.exp(_drawn_together(np.log(own_spreads), _DECILE_VARIANCE / sizes))
         return cls(
@@ -93,7 +93,8 @@ def _centre(residuals: Floats) -> float:
     return float(np.median(residuals)) if residuals.size else 0.0
 
 
-def _spread(residuals: Floats) -> float:
+def spread_of(residuals: Floats) -> float:
+    """Return the deviation of a normal distribution with the same middle 80 %; never 0."""
     if not residuals.size:
         return _LEAST_SPREAD
     low, high = np.quantile(residuals, (0.1, 0.9))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from animatize_assets.errors import NotEnoughJobs
 from animatize_assets.performance.baselines import LastTwoLikeJobs
-from animatize_assets.performance.calibration import Calibration, LeftOut
+from animatize_assets.performance.calibration import Calibration
 from animatize_assets.performance.estimator import (
     EstimatorCard,
     Evidence,
@@ -31,6 +31,7 @@ from animatize_assets.performance.evaluation import (
     rolling_origin,
 )
 from animatize_assets.performance.heuristic import LEAST_JOBS
+from animatize_assets.performance.left_out import LeftOut
 from animatize_assets.performance.model_types import MODEL_TYPES, ModelType, fit_model
 from animatize_assets.performance.models import JobRecord, PipelineType
 from animatize_assets.performance.promotion import decide

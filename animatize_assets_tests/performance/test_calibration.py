@@ -13,12 +13,11 @@ from numpy.typing import NDArray
 
 from animatize_assets.performance.calibration import (
     NO_SHIFT,
-    PRIOR_OFFSET,
     WITHIN,
     Calibration,
-    LeftOut,
     Shift,
 )
+from animatize_assets.performance.left_out import PRIOR_OFFSET, LeftOut
 
 Floats = NDArray[np.float64]
 
@@ -253,6 +252,21 @@ def test_many_groups_outweigh_the_prior() -> None:
     both = learned.offset_deviation({"worker", "gpu_model"})
     assert both == learned.offset_deviation({"worker"})
     assert learned.offset_deviation({"gpu_model", "model"}) > both
+
+
+def test_what_stays_when_the_offset_is_known_is_told_apart() -> None:
+    """Jobs of a group left out may spread more: their sizes are told worse, too."""
+    chance = np.random.default_rng(11)
+    names = [f"model {number}" for number in range(6) for _ in range(50)]
+    for own in (0.1, 0.25):
+        learned = Calibration.learn(
+            0.1 * chance.standard_normal(900),
+            np.full(900, 10.0),
+            left_out={"model": LeftOut(0.3 + own * chance.standard_normal(300), names)},
+        )
+        wanted = math.sqrt(own**2 - 0.1**2)
+        assert learned.surplus_deviation({"model"}) == pytest.approx(wanted, abs=0.04)
+        assert learned.surplus_deviation({"worker"}) == 0
 
 
 @settings(max_examples=20, deadline=None)

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from animatize_assets.performance.calibration import Calibration, LeftOut, Shift
+from animatize_assets.performance.calibration import Calibration, Shift
+from animatize_assets.performance.left_out import LeftOut
 from animatize_assets.performance.recentring import (
     NEWEST,
     Missed,
@@ -137,6 +138,20 @@ def test_a_new_workers_first_jobs_halve_its_error(jobs: int) -> None:
         before.append(np.mean(np.abs(own[jobs:])))
         after.append(np.mean(np.abs(own[jobs:] - shift.log_offset)))
     assert np.mean(after) <= 0.5 * np.mean(before)
+    assert 0.75 <= np.mean(covered) <= 0.90
+
+
+def test_a_correction_takes_the_offset_and_leaves_the_surplus() -> None:
+    chance = np.random.default_rng(12)
+    covered = []
+    for _ in range(300):
+        calibration = _calibration(chance)
+        own = 0.4 * chance.standard_normal() + 0.2 * chance.standard_normal(14)
+        shift = worker_correction(
+            own[:4], centre=0.0, spread=SPREAD, between=0.5, surplus=math.sqrt(0.2**2 - SPREAD**2)
+        )
+        low, high = calibration.interval(10.0, 0.8, shift=shift) or (0.0, 0.0)
+        covered.append(np.mean((low <= 10 * np.exp(own[4:])) & (10 * np.exp(own[4:]) <= high)))
     assert 0.75 <= np.mean(covered) <= 0.90
 
 
