@@ -21,6 +21,9 @@ from animatize_assets.cli.size import RESOLUTION, SIZE
 CommandFunction = Callable[..., object]
 
 PIPELINES = ("image", "video")
+MOST = 1_000_000
+"""Of a number that describes a job: no job is so large, and a slip of the finger is told."""
+
 SEVERITIES = ("low", "medium", "high", "critical")
 """Of alerts, mildest first."""
 
@@ -173,12 +176,14 @@ def doctor() -> None:
 )
 @click.option("--pipeline", type=click.Choice(PIPELINES), help="Estimate one job of this kind.")
 @click.option("--resolution", type=RESOLUTION, help="Of the job.")
-@click.option("--frames", "frame_count", type=click.IntRange(1), help="Of the job.")
-@click.option("--steps", type=click.IntRange(1), help="Sampling steps of the job.")
+@click.option("--frames", "frame_count", type=click.IntRange(1, MOST), help="Of the job.")
+@click.option("--steps", type=click.IntRange(1, MOST), help="Sampling steps of the job.")
 @click.option("--job-type", metavar="NAME", help="Such as character, scene (default) or trailer.")
-@click.option("--guidance", "guidance_scale", type=click.FloatRange(0), help="Of the job.")
+@click.option("--guidance", "guidance_scale", type=click.FloatRange(0, MOST), help="Of the job.")
 @click.option("--sampler", metavar="NAME", help="Of the job.")
-@click.option("--batch", "batch_size", type=click.IntRange(1), help="Pictures or clips at once.")
+@click.option(
+    "--batch", "batch_size", type=click.IntRange(1, MOST), help="Pictures or clips at once."
+)
 @click.option("--model", metavar="NAME", help="Model of the provider.")
 @click.option("--gpu", "gpu_model", metavar="NAME", help="GPU that does the job.")
 @_command

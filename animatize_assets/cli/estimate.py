@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import click
+from pydantic import ValidationError
 from rich.console import RenderableType
 
 from animatize_assets.cli.entry import PROVIDERS
@@ -59,15 +60,8 @@ def estimate(
 
 
 def _one_job(terminal: Terminal, pipeline: PipelineType, described: Mapping[str, Any]) -> int:
-    given = {name: value for name, value in described.items() if value is not None}
-    if resolution := given.pop("resolution", None):
-        given |= {"width": resolution[0], "height": resolution[1]}
-    if given.get("provider") == LOCAL:  # here, and as the pipeline records what it does here
-        given = {"worker": this_worker(), "batch_size": 1} | given
     submission = Submission(
-        pipeline_type=pipeline,
-        parameters=JobParameters.model_validate(given),
-        submitted_at=datetime.now(UTC),
+        pipeline_type=pipeline, parameters=_parameters(described), submitted_at=datetime.now(UTC)
     )
     estimator = open_workplace().performance.time_estimator
     told = estimator.estimate(submission)
@@ -75,6 +69,19 @@ def _one_job(terminal: Terminal, pipeline: PipelineType, described: Mapping[str,
     terminal.document(estimate_body(told, recommendations))
     terminal.say(_job_page(told, recommendations))
     return 0
+
+
+def _parameters(described: Mapping[str, Any]) -> JobParameters:
+    given = {name: value for name, value in described.items() if value is not None}
+    if resolution := given.pop("resolution", None):
+        given |= {"width": resolution[0], "height": resolution[1]}
+    if given.get("provider") == LOCAL:  # here, and as the pipeline records what it does here
+        given = {"worker": this_worker(), "batch_size": 1} | given
+    try:
+        return JobParameters.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise click.UsageError(f"{first['loc'][0]}: {first['msg']}.") from error
 
 
 def _job_page(told: Estimate, recommendations: tuple[str, ...]) -> RenderableType:

@@ -61,6 +61,8 @@ def test_help_loads_nothing_heavy() -> None:
         ["estimate", "--json", "--pipeline", "film"],
         ["estimate", "--json", "--pipeline", "video", "--resolution", "0x768"],
         ["estimate", "--json", "--pipeline", "video", "--steps", "0"],
+        ["estimate", "--json", "--pipeline", "video", "--frames", "9999999"],
+        ["estimate", "--json", "--pipeline", "video", "--job-type", "x" * 65],
         ["estimate", "--json", "--pipeline", "video", "--all"],
         ["estimate", "--json", "--pipeline", "video", "--size", "768x768"],
         ["estimate", "--json", "--all", "--steps", "20"],
