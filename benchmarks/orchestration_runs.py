@@ -94,8 +94,8 @@ def run_batch(
     images, _ = open_stores(UPath(data_dir), ImageLimits())
     keys = [images.ingest(path).image_key or "" for path in write_images(data_dir / "given", count)]
     inside = Stopwatch()
-    assets.run_stages = inside.iterating(assets.run_stages)  # type: ignore[attr-defined]
-    assets.Ledger.note = inside.calling(assets.Ledger.note)  # type: ignore[attr-defined,method-assign]
+    assets.run_images = inside.iterating(assets.run_images)  # type: ignore[attr-defined]
+    assets.Verdicts.note = inside.calling(assets.Verdicts.note)  # type: ignore[attr-defined,method-assign]
     definitions = build_definitions({"workshop": template_workshop(template, previews=previews)})
     job = definitions.resolve_job_def("animate_images")
     with open_instance(data_dir) as instance:
@@ -132,7 +132,7 @@ class Stopwatch:
         """Wrap what makes an iterator: each step of it counts."""
 
         def wrapped(*args: Any, **kwargs: Any) -> Iterator[Any]:
-            iterator = make(*args, **kwargs)
+            iterator = make(*args, **kwargs)  # closed by whoever closes this one
             while True:
                 started = process_time()
                 try:
@@ -188,7 +188,7 @@ def template_workshop(template: Path, *, previews: bool) -> Any:
             return replace(super().open(), stages=stages)
 
     given = default_resources()
-    names = ("stores", "scene_models", "picture_providers")
+    names = ("stores", "scene_models", "picture_providers", "performance")
     return TemplateWorkshop(**{name: given[name] for name in names})
 
 
