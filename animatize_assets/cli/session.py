@@ -65,7 +65,8 @@ def _unexpected(error: Exception) -> tuple[str, str]:
     if type(error).__module__.startswith(("sqlalchemy", "sqlite3")):
         return "storage_failed", (
             f"The database could not be used: {said}. Is the folder that ANIMATIZE_DATA_DIR names "
-            "writable, and its disk not full?"
+            "writable, and its disk not full? Does a server answer where "
+            "ANIMATIZE_PERFORMANCE_DATABASE_URL names one?"
         )
     return "internal_error", f"{type(error).__name__}: {said} (--verbose shows where)"
 

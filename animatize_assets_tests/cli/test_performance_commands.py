@@ -113,6 +113,18 @@ def test_day_one_documents_measure_nothing(animatize: Animatize, room: Performan
     assert (run["images"], run["seconds"], run["stages"]) == (0, 0.0, {})
 
 
+def test_a_database_that_is_down_is_told_without_its_password(
+    animatize: Animatize, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "postgresql+psycopg2://someone:s3cret@127.0.0.1:1/nowhere"
+    monkeypatch.setenv("ANIMATIZE_PERFORMANCE_DATABASE_URL", url)
+    for command in (("report",), ("alerts",), ("estimate", *VIDEO)):
+        answer = animatize(*command, "--json")
+        assert (answer.code, answer.document["error"]["code"]) == (1, "storage_failed")
+        assert "ANIMATIZE_PERFORMANCE_DATABASE_URL" in answer.document["error"]["message"]
+        assert "s3cret" not in answer.out + answer.err
+
+
 def test_one_job_is_estimated_and_what_would_be_shorter(
     animatize: Animatize, room: PerformanceRoom
 ) -> None:
