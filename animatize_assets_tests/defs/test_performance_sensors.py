@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
+from animatize_assets.defs import performance_sensors
 from animatize_assets.defs.performance_sensors import estimator_drift, performance_alerts
 from animatize_assets.generation.breaker import BreakerState
 from animatize_assets.generation.health import HealthBoard
@@ -87,6 +88,19 @@ def test_what_a_webhook_does_not_take_is_told_at_a_later_tick(
     receiver.answer = 200
     assert "1 delivered" in daemon.look_for_alerts()
     assert len({each["delivery_id"] for each in receiver.received}) == 1
+
+
+def test_a_webhook_that_hangs_holds_nothing_up(
+    daemon: Daemon, receiver: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(performance_sensors, "DELIVERY_S", 0.2)
+    receiver.is_awake.clear()
+    slow_job(1)
+    assert "The webhook is slow" in daemon.look_for_alerts()
+    assert len(open_alerts()) == 1
+    monkeypatch.setattr(performance_sensors, "DELIVERY_S", 10.0)
+    receiver.is_awake.set()
+    assert "1 delivered" in daemon.look_for_alerts()
 
 
 def test_an_address_that_is_none_keeps_no_alert_from_being_raised(

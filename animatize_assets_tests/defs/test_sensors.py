@@ -231,5 +231,7 @@ def test_the_code_location_has_the_same_sensors() -> None:
         "new_uploads",
         "new_images",
         "expansion_batches",
+        "performance_alerts",
+        "estimator_drift",
     }
     assert all(sensor.default_status is dg.DefaultSensorStatus.RUNNING for sensor in sensors)
