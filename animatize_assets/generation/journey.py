@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from animatize_assets.errors import (
     BudgetExceeded,
@@ -269,10 +270,13 @@ class Journey:
             ) from error
 
     def _tracked(self, station: Station, begun: Begun) -> AbstractContextManager[TrackedJob]:
-        """Track one call; fetching what an earlier one had made is a job of its own."""
-        request, earlier = self._request, len(self._log.attempts)
+        """Track one call; fetching what an earlier one had made is a job of its own.
+
+        Work that costs nothing has no id of the ledger's to tell it from that of other processes.
+        """
+        request = self._request
         return self._around.tracker.track(
-            f"{begun.call_id}-{earlier}",
+            f"{begun.call_id}-{uuid4().hex[:12]}",
             "image",
             {
                 "job_type": PROVIDER_CALL if begun.resume is None else PROVIDER_FETCH,

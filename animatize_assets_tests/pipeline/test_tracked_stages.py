@@ -120,6 +120,18 @@ def test_every_stage_is_a_job_with_what_was_known_before(
     assert len({job.job_id for job in [*stages.told, *calls.told]}) == len(STAGES) + 1
 
 
+def test_calls_of_two_images_are_two_jobs(
+    bench: tuple[Workshop, str], calls: Jobs, tmp_path: Path
+) -> None:
+    workshop, key = bench
+    other = tmp_path / "other.png"
+    Image.new("RGB", (64, 48), (90, 30, 20)).save(other)
+    keys = [key, workshop.images.ingest(other).image_key or ""]
+    for each in keys:
+        list(run_stages(workshop, each, PipelineRequest(size=(96, 64))))
+    assert len({job.job_id for job in calls.told}) == 2
+
+
 def test_what_is_found_again_is_no_job(
     bench: tuple[Workshop, str], stages: Jobs, calls: Jobs
 ) -> None:
