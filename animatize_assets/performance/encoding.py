@@ -1,8 +1,9 @@
 """A submission as a vector of numbers, by a state that is plain JSON.
 
 Written by hand because a scikit-learn ColumnTransformer costs 4 to 8 ms a row. The vector is, in
-this order: numbers less their median, an indicator per number that may be missing, an indicator
-per name and word of a name, and indicators times numbers (each model and GPU has its own slope).
+this order: 1 (jobs that are all alike have no other feature), numbers less their median, an
+indicator per number that may be missing, an indicator per name and word of a name, and indicators
+times numbers (each model and GPU has its own slope).
 
 Unseen names and missing values are ordinary input: no indicator is set, the number stands at its
 median. Belongs here: learning the state, making vectors. Does not belong here: formulas
@@ -128,6 +129,7 @@ class FeatureEncoder:
         """The name of each place of the vector."""
         state = self.state
         return (
+            "constant",
             *state.numbers,
             *(f"{name} is missing" for name in state.may_be_missing),
             *state.names,
@@ -147,7 +149,8 @@ class FeatureEncoder:
         numbers, missing = self._centred(table)
         indicators = self._indicators(submissions)
         slopes = indicators[:, self._crossed_names] * numbers[:, self._crossed_numbers]
-        return np.concatenate((numbers, missing, indicators, slopes), axis=1)
+        constant = np.ones((len(submissions), 1))
+        return np.concatenate((constant, numbers, missing, indicators, slopes), axis=1)
 
     def unseen(self, submission: Submission) -> frozenset[str]:
         """Return the fields whose value was not among the jobs learned from.

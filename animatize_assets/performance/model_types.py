@@ -92,7 +92,8 @@ def _gradient_boosting(rows: int) -> Any:
         learning_rate=0.05,
         max_depth=5,
         min_samples_leaf=2,
-        subsample=min(0.5, ROWS_A_TREE / rows),
+        # A lone row leaves none over, on which scikit-learn then fails to measure a score.
+        subsample=1.0 if rows == 1 else min(0.5, ROWS_A_TREE / rows),
         max_features=0.3,
         random_state=SEED,
         **robust,

@@ -40,8 +40,12 @@ class Score(Record):
 
     @property
     def share_error(self) -> float:
-        """Standard error of the share: what chance may make of it."""
-        return math.sqrt(self.within_20 * (1 - self.within_20) / max(self.jobs, 1))
+        """Standard error of the share: what chance may make of it.
+
+        One hit and one miss are added (Laplace), so that not even a share of 1 is certain.
+        """
+        share = (self.within_20 * self.jobs + 1) / (self.jobs + 2)
+        return math.sqrt(share * (1 - share) / (self.jobs + 2))
 
 
 def best_of(scores: Mapping[Name, Score]) -> Name:

@@ -39,6 +39,31 @@ def test_thirty_jobs_are_enough_for_every_type() -> None:
     assert trained.card.learned_from == 30
 
 
+@pytest.mark.parametrize("model_type", MODEL_TYPES)
+def test_a_type_learns_from_a_single_job(model_type: str) -> None:
+    vector = np.ones((1, 1))
+    model = fit_model(model_type, vector, np.array([2.0]))
+    assert predict_log_seconds(model, vector) == pytest.approx([2.0], abs=0.5)
+
+
+def test_jobs_that_are_all_alike_are_told_by_their_own_time() -> None:
+    alike = [
+        job.model_copy(update={"parameters": JOBS[0].parameters, "total_time_seconds": 7.0})
+        for job in JOBS[:30]
+    ]
+    trained = train(alike, "image", model_types=["linear_regression"], now=AFTER)
+    told = trained.estimate(LearningSet.of(alike, "image").submissions[-1])
+    assert told.predicted_time_seconds == pytest.approx(7.0)
+    assert told.confidence is not None
+    assert told.confidence > 0.9
+
+
+def test_one_other_job_among_likes_does_no_harm() -> None:
+    alike = [job.model_copy(update={"parameters": JOBS[0].parameters}) for job in JOBS[:30]]
+    trained = train([*alike, *JOBS[31:32]], "image", model_types=["linear_regression"], now=AFTER)
+    assert trained.card.learned_from == 31
+
+
 def test_failed_jobs_teach_nothing() -> None:
     failed = [
         job.model_copy(
