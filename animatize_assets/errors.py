@@ -10,8 +10,8 @@
     ├── ImpossibleCameraPath  a camera path that leaves its image or magnifies too far
     ├── RenderingFailed     frames or a clip that could not be made or checked
     ├── StorageFailed       an artefact that could not be stored or read back
-    ├── NotEnoughJobs       an estimator that has too few finished jobs to learn from
     ├── NotConfigured       something asked for that needs a key, a file or an extra dependency
+    ├── NotEnoughJobs       an estimator that has too few finished jobs to learn from
     ├── ProviderError       a provider that did not deliver (``kind``: :data:`FAILURE_KINDS`)
     ├── WebhookRefused      a message about a batch that is not surely OpenAI's
     ├── BudgetExceeded      work that would cost more than is allowed

@@ -21,6 +21,10 @@ SEARCH_SHARE = 0.002
 """Looking for descendants reads a file of every process of the machine (15 us each, measured); it
 is done as seldom as keeps it to this share of a core."""
 
+STATUS = Path("/proc/self/status")
+"""Linux tells the peak of a process here. getrusage(2) starts a new program with the peak of the
+process that started it."""
+
 CUDA_DEVICE_FILE = Path("/dev/nvidia-uvm")
 """Opened by every process that computes with CUDA on Linux, not by one that only asks NVML."""
 
@@ -88,10 +92,16 @@ class ProcessTree:
         """Return the most memory that the root by itself ever had, MB."""
         if os.name != "posix" or self._root.pid != os.getpid():
             return Reading(None, "the peak of another process, or on this system, is not told")
+        if STATUS.is_file():
+            lines = STATUS.read_text(encoding="utf-8", errors="replace").splitlines()
+            found = next((line for line in lines if line.startswith("VmHWM:")), None)
+            if found is None:
+                return Reading(None, f"{STATUS} does not tell the peak")
+            return Reading(int(found.split()[1]) * 1024 / MEGA)
         import resource
 
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        # kilobytes on Linux and the BSDs, bytes on macOS: getrusage(2) of each
+        # kilobytes on the BSDs, bytes on macOS: getrusage(2) of each
         return Reading(peak / MEGA if sys.platform == "darwin" else peak * 1024 / MEGA)
 
     def uses_cuda(self) -> bool | None:
