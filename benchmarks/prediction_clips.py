@@ -5,7 +5,8 @@ repeats tell the noise floor of this machine, and all of them are what the estim
 Then new configurations, each told by the estimator before its clip is made; every finished one is
 recorded, so what is told next may be shifted by it. The clips are those of the animatic: two
 photographs that ship with scikit-learn, a camera that travels sideways with parallax, MP4, preview,
-and opening the result again. Other work on the machine is noise and part of the floor.
+and opening the result again. Other work on the machine is noise. It is part of the floor only as
+far as it goes on evenly, so judge by a run on a quiet machine; the load is told.
 
     python benchmarks/prediction_clips.py [--quick] [--json]
 
@@ -16,6 +17,7 @@ Belongs here: part (c) of the proof. Does not belong here: the simulated fleet
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -170,6 +172,12 @@ def _rows(
             baseline=share_within(actual, predicted),
         ),
         measure("seconds of clips made", float(actual.sum()), "s"),
+        measure(
+            "load average at the end, 1 where nothing else runs; baseline: cores",
+            os.getloadavg()[0],
+            "processes",
+            baseline=len(os.sched_getaffinity(0)),
+        ),
     ]
 
 
