@@ -7,7 +7,7 @@ here: how a frame is drawn (``rendering``) or encoded (``encoding``, ``preview``
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
@@ -74,20 +74,18 @@ def write_clip(
     """
     text = to_text(recipe)
     duration_s = path.frame_count / path.fps
-    small: list[NDArray[np.uint8]] = []
     try:
-        # The preview is encoded while x264 ends what it has looked ahead to and the MP4 is opened.
+        # The preview is encoded as soon as the last frame is drawn, while x264 has some to go.
         with ThreadPoolExecutor(1, "preview") as beside:
             previews: list[Future[bytes]] = []
 
-            def frames() -> Iterator[NDArray[np.uint8]]:
-                yield from _drawn(renderer, path, small)
+            def all_are_drawn(small: list[NDArray[np.uint8]]) -> None:
                 previews.append(
                     beside.submit(encode_preview, small, duration_s=duration_s, recipe_text=text)
                 )
 
             encode_mp4(
-                frames(),
+                _drawn(renderer, path, all_are_drawn),
                 mp4,
                 width=renderer.width,
                 height=renderer.height,
@@ -107,21 +105,34 @@ def write_clip(
 
 
 def _drawn(
-    renderer: FrameSource, path: CameraPath, small: list[NDArray[np.uint8]]
+    renderer: FrameSource,
+    path: CameraPath,
+    all_are_drawn: Callable[[list[NDArray[np.uint8]]], None],
 ) -> Iterator[NDArray[np.uint8]]:
-    """Draw frames while those before are encoded; keep reduced ones for the preview."""
+    """Draw frames while those before are encoded; hand over reduced ones for the preview."""
     times = frame_times(path)
     stride = max(1, round(path.fps / FRAMES_PER_S))
     size = preview_size(renderer.width, renderer.height)
+    small: dict[int, NDArray[np.uint8]] = {}
+    last = len(times) - 1
+
+    def draw(index: int) -> NDArray[np.uint8]:
+        frame = renderer.render_planes(times[index])
+        if index % stride == 0 or index == last:
+            small[index] = reduced_rgb(frame, size)
+        return frame
+
     with one_opencv_thread(), ThreadPoolExecutor(DRAWING, "frames") as drawing:
-        upcoming = iter(times)
-        ahead = deque(drawing.submit(renderer.render_planes, t) for t in islice(upcoming, AHEAD))
+        upcoming = iter(range(len(times)))
+        ahead = deque(drawing.submit(draw, index) for index in islice(upcoming, AHEAD))
+        is_handed_over = False
         try:
-            for index in range(len(times)):
+            for _ in times:
                 frame = ahead.popleft().result()
-                ahead.extend(drawing.submit(renderer.render_planes, t) for t in islice(upcoming, 1))
-                if index % stride == 0 or index + 1 == len(times):
-                    small.append(reduced_rgb(frame, size))
+                ahead.extend(drawing.submit(draw, index) for index in islice(upcoming, 1))
+                if not is_handed_over and last in small and all(each.done() for each in ahead):
+                    all_are_drawn([small[index] for index in sorted(small)])
+                    is_handed_over = True
                 yield frame
         finally:
             for waiting in ahead:
