@@ -131,11 +131,12 @@ def data_sha256(jobs: Sequence[JobRecord]) -> str:
     ).hexdigest()
 
 
-def _joined(windows: Sequence[Unseen]) -> Unseen:
+def _joined(parts: Sequence[Unseen]) -> Unseen:
+    nothing = Unseen(np.zeros(0, np.intp), np.zeros(0), np.zeros(0, np.bool_))
     return Unseen(
-        positions=np.concatenate([window.positions for window in windows]),
-        log_predicted=np.concatenate([window.log_predicted for window in windows]),
-        is_repeat=np.concatenate([window.is_repeat for window in windows]),
+        positions=np.concatenate([part.positions for part in (nothing, *parts)]),
+        log_predicted=np.concatenate([part.log_predicted for part in (nothing, *parts)]),
+        is_repeat=np.concatenate([part.is_repeat for part in (nothing, *parts)]),
     )
 
 
@@ -200,10 +201,17 @@ def _calibrations(
     """Return the calibrations for jobs that repeat one learned from, and for all others.
 
     A job whose exact parameters were never run misses by more than a repeated one, so each kind
-    has residuals of its own; a kind with too few shares those of the other.
+    has residuals of its own; a kind with too few shares those of the other. What has never been
+    run is run for the first time once, so of each combination only the first job counts there.
     """
     left_out = names_left_out(learning)
-    fresh = [_part(rolled, ~rolled.is_repeat), *combinations_left_out(learning, model_type)]
+    fresh = [
+        _firsts(learning, part)
+        for part in (
+            _part(rolled, ~rolled.is_repeat),
+            _joined(combinations_left_out(learning, model_type)),
+        )
+    ]
     repeats = _learned(learning, [_part(rolled, rolled.is_repeat)], left_out)
     unfamiliar = _learned(learning, fresh, left_out)
     if unfamiliar.count < LEAST_JOBS // 2:
@@ -213,6 +221,16 @@ def _calibrations(
 
 def _part(unseen: Unseen, chosen: NDArray[np.bool_]) -> Unseen:
     return Unseen(unseen.positions[chosen], unseen.log_predicted[chosen], unseen.is_repeat[chosen])
+
+
+def _firsts(learning: LearningSet, unseen: Unseen) -> Unseen:
+    """Keep the first job of each combination."""
+    in_order = np.argsort(unseen.positions)
+    keys = learning.combinations[unseen.positions[in_order]]
+    _, first = np.unique(keys, return_index=True)
+    chosen = np.zeros(len(unseen.positions), dtype=np.bool_)
+    chosen[in_order[first]] = True
+    return _part(unseen, chosen)
 
 
 def _learned(

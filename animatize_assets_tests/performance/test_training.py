@@ -216,3 +216,23 @@ def test_the_data_hash_tells_content_and_not_order(order: list[int], changed: in
     other = list(some)
     other[changed] = other[changed].model_copy(update={"total_time_seconds": 1.25})
     assert data_sha256(other) != data_sha256(some)
+
+
+def test_repeats_of_one_combination_do_not_set_the_interval_of_new_ones() -> None:
+    def interval(copies: int) -> float:
+        wild = [
+            job.model_copy(
+                update={
+                    "job_id": f"{job.job_id}-{copy}",
+                    "total_time_seconds": 50 * job.total_time_seconds,
+                }
+            )
+            for job in JOBS[:1]
+            for copy in range(copies)
+        ]
+        jobs = [*JOBS[1:], *wild]
+        trained = train(jobs, "image", model_types=["linear_regression"], now=AFTER)
+        low, high = trained.unfamiliar.interval(10.0, 0.9) or (0.0, 0.0)
+        return high / low
+
+    assert interval(60) < 2 * interval(1)
