@@ -120,6 +120,10 @@ def _encoded(
         loop=0,
         quality=quality,
         method=2,
+        # No key frames after the first: nobody seeks in a preview, and libwebp encodes every
+        # frame that could be one twice.
+        kmin=0,
+        kmax=0,
         exif=exif.tobytes() if recipe_text is not None else b"",
     )
     return buffer.getvalue()

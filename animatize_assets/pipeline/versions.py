@@ -17,7 +17,7 @@ from animatize_assets.scene.analysis import SCENE_VERSION
 
 SOURCE_VERSION = "1"
 PICTURE_VERSION = "2"
-CLIP_VERSION = "3"
+CLIP_VERSION = "4"
 """Raise one when the same inputs may give another result of that stage."""
 
 
