@@ -18,6 +18,7 @@ from dataclasses import replace
 import dagster as dg
 from pydantic import Field
 
+from animatize_assets.defs.cache_hits import CacheHits
 from animatize_assets.defs.checks import CHECK_SPECS, Verdicts
 from animatize_assets.defs.metadata import materialization_metadata, version_tags
 from animatize_assets.defs.partitions import images
@@ -146,6 +147,7 @@ def build_image_pipeline(
         )
         selected = [key.to_user_string() for key in context.selected_asset_keys]
         run_time = RunTime(context.instance, context.run)
+        cache_hits = CacheHits()
         run_time.promise(bench, context.partition_keys, request, selected)
         verdicts = Verdicts(bench.artifacts, request)
         failed: dict[str, dict[str, str]] = {}
@@ -169,8 +171,9 @@ def build_image_pipeline(
                     failed.setdefault(outcome.image_key, _why(outcome))
                     _report(context, outcome)
         run_time.settle()
-        if cost:
-            context.instance.add_run_tags(context.run.run_id, {COST_TAG: str(cost)})
+        tags = cache_hits.tags() | ({COST_TAG: str(cost)} if cost else {})
+        if tags:
+            context.instance.add_run_tags(context.run.run_id, tags)
         yield from verdicts.results(context.selected_asset_check_keys)
         if failed:
             raise dg.Failure(

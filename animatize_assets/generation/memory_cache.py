@@ -16,6 +16,9 @@ import numpy as np
 from cachetools import LRUCache
 from pydantic import BaseModel
 
+from animatize_assets.telemetry import cache_requests
+from animatize_assets.telemetry.metrics import CacheName
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
@@ -45,11 +48,22 @@ class CacheUsage:
 
 
 class MemoryCache(Generic[K, V]):
-    """Keeps the values used last, within ``max_bytes``. Safe to use from several threads."""
+    """Keeps the values used last, within ``max_bytes``. Safe to use from several threads.
 
-    def __init__(self, name: str, max_bytes: int, size_of: Callable[[V], int]) -> None:
+    ``counted_as``: under which name the metrics count its look-ups; None: they do not.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        max_bytes: int,
+        size_of: Callable[[V], int],
+        *,
+        counted_as: CacheName | None = None,
+    ) -> None:
         self.name = name
         self.max_bytes = max_bytes
+        self._counted_as = counted_as
         self._size_of = size_of
         self._kept: LRUCache[K, tuple[V, int]] = LRUCache(max_bytes, getsizeof=_weight)
         self._lock = threading.Lock()
@@ -62,9 +76,11 @@ class MemoryCache(Generic[K, V]):
             found = self._kept.get(key)
             if found is None:
                 self._misses += 1
-                return None
-            self._hits += 1
-            return found[0]
+            else:
+                self._hits += 1
+        if self._counted_as is not None:
+            cache_requests.note(self._counted_as, hit=found is not None)
+        return None if found is None else found[0]
 
     def put(self, key: K, value: V) -> bool:
         """Keep a value, at the cost of the ones used longest ago; False when it is too large."""
@@ -111,7 +127,14 @@ class MemoryBudget:
         self._caches: dict[str, MemoryCache[object, object]] = {}
         self._lock = threading.Lock()
 
-    def cache(self, name: str, max_bytes: int, size_of: Callable[[V], int]) -> MemoryCache[K, V]:
+    def cache(
+        self,
+        name: str,
+        max_bytes: int,
+        size_of: Callable[[V], int],
+        *,
+        counted_as: CacheName | None = None,
+    ) -> MemoryCache[K, V]:
         """Make a cache of this budget.
 
         Raises:
@@ -126,7 +149,7 @@ class MemoryBudget:
                     f"The cache '{name}' asks for {max_bytes} bytes and {left} of "
                     f"{self.max_bytes} are left; make it smaller."
                 )
-            made: MemoryCache[K, V] = MemoryCache(name, max_bytes, size_of)
+            made: MemoryCache[K, V] = MemoryCache(name, max_bytes, size_of, counted_as=counted_as)
             self._caches[name] = made  # type: ignore[assignment]  # only asked for its usage
             return made
 

@@ -144,10 +144,13 @@ class PictureSource:
         if self.caches is None or order.provider == "local":
             return self._made(order)
         if found := self._kept(order, self.caches):
+            _count(found, self.caches)
             return self._in_the_shadow(order, self.caches, found)
         try:
             with self.caches.flights.hold(order.request.fingerprint, self.deadline_s) as first:
-                if not first and (found := self._kept(order, self.caches)):
+                found = None if first else self._kept(order, self.caches)
+                _count(found, self.caches)
+                if found is not None:
                     return found
                 # Before anything is paid: a sentence model that is not there is told now.
                 notes = _suggestions(order, self.caches)
@@ -252,6 +255,10 @@ class PictureSource:
                 result_key=request.fingerprint or None,
             )
         )
+
+
+def _count(found: Obtained | None, caches: Caches) -> None:
+    caches.reuser.count(found.reuse.level if found and found.reuse else None)
 
 
 def _cost(obtained: Obtained) -> float | None:

@@ -30,6 +30,7 @@ from animatize_assets.prompts.expansion.batches import BatchDesk, open_client
 from animatize_assets.prompts.expansion.expander import Ask, PromptExpander, Question
 from animatize_assets.prompts.expansion.parameters import SqlRefusedParameters
 from animatize_assets.prompts.expansion.text_models import TextModel
+from animatize_assets.telemetry import cache_requests
 from animatize_assets.telemetry.job_tracking import JobTracker, NoTracking
 
 if TYPE_CHECKING:
@@ -153,7 +154,9 @@ class Expansions:
         if not self.use_batches:
             return None
         line = BatchStore(self.engine, lambda: datetime.now(UTC)).line(question.fingerprint)
-        return None if line is None else line.answer
+        answer = None if line is None else line.answer
+        cache_requests.note("expansion", hit=answer is not None)
+        return answer
 
     def _check(self) -> None:
         openai = self.setup.providers.get("openai")

@@ -234,7 +234,7 @@ def open_analyses() -> RememberedAnalyses:
     from animatize_assets.pipeline.remembered_analyses import RememberedAnalyses, Stored
 
     kept: MemoryCache[Stored, SceneAnalysis] = _memory().cache(
-        "analyses", ANALYSES_BYTES, size_in_bytes
+        "analyses", ANALYSES_BYTES, size_in_bytes, counted_as="analysis"
     )
     return RememberedAnalyses(kept)
 
@@ -246,7 +246,7 @@ def _encoder(folder: Path) -> SentenceEncoder:
     from animatize_assets.generation.semantic.encoder import SentenceEncoder
 
     vectors: MemoryCache[str, Encoded] = _memory().cache(
-        f"vectors of {folder}", VECTORS_BYTES, size_in_bytes
+        f"vectors of {folder}", VECTORS_BYTES, size_in_bytes, counted_as="vector"
     )
     return SentenceEncoder(folder, vectors)
 

@@ -27,6 +27,7 @@ from animatize_assets.pipeline.job_parameters import job_id_of, parameters_of, p
 from animatize_assets.pipeline.opened import OpenedImage
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.records import Record
+from animatize_assets.telemetry import cache_requests
 from animatize_assets.telemetry.job_tracking import TrackedJob
 from animatize_assets.telemetry.phases import PhaseTimer
 
@@ -252,6 +253,7 @@ def _found_or_made(work: Work, stage: str, version: str) -> tuple[Finished, bool
     if record is not None and not plan.is_final(record):
         artifacts.forget(stage, work.image_key, fingerprint)
         record = None
+    cache_requests.note("artifact", hit=record is not None)
     if record is not None:
         if artifacts.current_fingerprint(stage, work.image_key) != fingerprint:
             artifacts.make_current(stage, work.image_key, fingerprint)

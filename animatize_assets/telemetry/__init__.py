@@ -1,1 +1,1 @@
-"""How long each phase takes."""
+"""What a room tells while it works: phases, jobs, look-ups in caches, metrics."""

@@ -35,6 +35,7 @@ from animatize_assets.generation.semantic.canonical import (
 from animatize_assets.generation.semantic.encoder import Encoder
 from animatize_assets.generation.semantic.shadow import FalseHits
 from animatize_assets.generation.semantic.similar import cosines, packed, unpacked
+from animatize_assets.telemetry import cache_requests
 
 DEFAULT_THRESHOLD = 0.95
 
@@ -117,6 +118,12 @@ class Reuser:
                 why = "the text has the same content words in the same order"
                 return Decision(found, "canonical", None, why)
         return self._similar(content, newest, not_before) if self.level == "similar" else None
+
+    def count(self, served: ReuseLevel | None) -> None:
+        """Count one request that was looked up: at which level a result served it, if any did."""
+        cache_requests.note("result", hit=served == "exact")
+        if served != "exact" and self.level != "exact":
+            cache_requests.note("semantic", hit=served is not None)
 
     def suggestions(self, structured_key: str, text: str) -> tuple[Suggestion, ...]:
         """Return results with similar texts, the most alike first; none without a sentence model.
