@@ -13,6 +13,7 @@ from animatize_assets.cli.keys import resolve_key
 from animatize_assets.cli.tables import run_table
 from animatize_assets.cli.terminal import Terminal
 from animatize_assets.cli.workplace import Workplace, open_workplace
+from animatize_assets.defs.launch_estimates import estimate_tags, tags_or_none
 from animatize_assets.errors import ImageNotFound
 from animatize_assets.orchestration import (
     QUIET,
@@ -27,6 +28,8 @@ from animatize_assets.orchestration import (
     register_images,
     run_images,
 )
+from animatize_assets.pipeline.request import PipelineRequest
+from animatize_assets.pipeline.stages import STAGES
 from animatize_assets.prompts.dialects import load_dialects
 from animatize_assets.prompts.templates import load_templates
 
@@ -149,6 +152,7 @@ def materialize(
                     instance=instance,
                     on_event=advance,
                     cancel=cancel,
+                    tags_of=lambda of_run: _estimated(workplace, of_run, config),
                     log_level=VERBOSE if terminal.verbose else QUIET,
                 )
             )
@@ -156,6 +160,27 @@ def materialize(
         short = {image.image_key for image in result.images if image.status != "complete"}
         write_contact_sheets(terminal, workplace, [key for key in asked if key not in short])
     return result
+
+
+def _estimated(
+    workplace: Workplace, keys: Sequence[str], config: Mapping[str, Any]
+) -> Mapping[str, str]:
+    """Return the tags that tell how long a run over ``keys`` will take, before it starts."""
+    request = PipelineRequest.model_validate(config)
+
+    def told() -> Mapping[str, str]:
+        with workplace.workshop() as workshop:
+            return estimate_tags(
+                workplace.images,
+                keys,
+                request,
+                STAGES,
+                workplace.performance.time_estimator,
+                at_once=workshop.images_at_once(request),
+                provider_model=workshop.pictures.provider(request.provider).model,
+            )
+
+    return tags_or_none(told)
 
 
 def _resolve(given: Sequence[str], known: Sequence[str]) -> tuple[list[str], list[ImageResult]]:

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from animatize_assets.defs.run_estimates import RunEstimate
+from animatize_assets.performance.models import PredictionMethod
 
 ESTIMATED_TAG = "animatize/estimated_seconds"
 RANGE_TAG = "animatize/estimated_range"
 METHOD_TAG = "animatize/estimated_by"
 SECONDS_TAG = "animatize/seconds"
 ERROR_TAG = "animatize/estimate_error"
+
+LEARNED: PredictionMethod = "ml_model"
 
 
 def promised(estimate: RunEstimate) -> dict[str, str]:
@@ -27,6 +30,21 @@ def promised(estimate: RunEstimate) -> dict[str, str]:
         low, high = estimate.interval_80
         tags[RANGE_TAG] = f"{low:.3g} to {high:.3g} (80 %)"
     return tags
+
+
+def is_better(tags: Mapping[str, str], before: Mapping[str, str]) -> bool:
+    """Whether the estimate in ``tags`` should replace the one that a run may have ``before``.
+
+    What was said first is what a run is held to. Only what was learned replaces the formula's word:
+    a sensor has no time to load an estimator.
+    """
+    if ESTIMATED_TAG not in tags or ESTIMATED_TAG not in before:
+        return ESTIMATED_TAG in tags
+    return _is_learned(tags) and not _is_learned(before)
+
+
+def _is_learned(tags: Mapping[str, str]) -> bool:
+    return tags.get(METHOD_TAG, "").startswith(LEARNED)
 
 
 def kept(before: Mapping[str, str], seconds: float, *, made_everything: bool) -> dict[str, str]:

@@ -1,4 +1,8 @@
-"""What a run of images is said to take, written on the run before it starts and compared after.
+"""What a run of images is said to take, written on the run before its work and compared after.
+
+Who launches a run tags it while it is queued (``launch_estimates``: the command line, the sensors).
+A run that nobody tagged, such as one of Dagster's own backfills, is tagged here when its step
+begins; so is one that was told by the formula where an estimator has learned.
 
 Belongs here: joining a run to its estimate and its tags. Does not belong here: the estimate
 (``run_estimates``), the tags' words (``run_tags``).
@@ -10,8 +14,8 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from animatize_assets.defs.run_estimates import run_estimate
-from animatize_assets.defs.run_tags import kept, promised
+from animatize_assets.defs.launch_estimates import estimate_tags
+from animatize_assets.defs.run_tags import is_better, kept
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import StageOutcome
 from animatize_assets.pipeline.workshop import Workshop
@@ -36,13 +40,18 @@ class RunTime:
         request: PipelineRequest,
         stages: Sequence[str],
     ) -> None:
-        """Tag the run with how long it will take. What cannot be estimated is told in the log."""
+        """Tag the run with how long it will take, unless it is told as well already.
+
+        What cannot be estimated is told in the log.
+        """
         try:
-            tags = estimated_tags(bench, keys, request, stages)
+            tags = _estimated(bench, keys, request, stages)
         except Exception:  # noqa: BLE001  # no run fails because it cannot be estimated
             _log.exception("Run %s starts without an estimate.", self._run.run_id)
             return
-        if tags:
+        # Dagster hands the tags of a run on to one that does it again.
+        own = self._tags if self._run.parent_run_id is None else {}
+        if is_better(tags, own):
             self._tags = {**self._tags, **tags}
             self._instance.add_run_tags(self._run.run_id, tags)
 
@@ -57,17 +66,10 @@ class RunTime:
         self._instance.add_run_tags(self._run.run_id, tags)
 
 
-def estimated_tags(
+def _estimated(
     bench: Workshop, keys: Sequence[str], request: PipelineRequest, stages: Sequence[str]
 ) -> dict[str, str]:
-    """Return the tags that tell how long ``stages`` of the images ``keys`` will take.
-
-    Empty where nobody tracks.
-
-    Raises:
-        SQLAlchemyError: the database cannot be read.
-        ImageNotFound: one of the images is not there.
-    """
+    """Return the tags, by what promises each of the run's jobs; empty where nobody tracks."""
     # SQLAlchemy, which a code location that only loads does not need.
     from animatize_assets.performance.run_promises import RunPromises  # noqa: PLC0415
     from animatize_assets.performance.tracker import Tracking  # noqa: PLC0415
@@ -75,13 +77,12 @@ def estimated_tags(
     promises = bench.tracker.estimate if isinstance(bench.tracker, Tracking) else None
     if not isinstance(promises, RunPromises):
         return {}
-    images = [bench.images.get(key) for key in keys]
-    estimate = run_estimate(
-        [(each.image_key, each.width, each.height) for each in images],
+    return estimate_tags(
+        bench.images,
+        keys,
         request,
-        list(stages),
+        stages,
         promises,
-        bench.images_at_once(request),
+        at_once=bench.images_at_once(request),
         provider_model=bench.pictures.provider(request.provider).model,
     )
-    return promised(estimate)

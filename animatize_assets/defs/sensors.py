@@ -16,8 +16,13 @@ import dagster as dg
 
 from animatize_assets.defs.ingest import INGEST_OP
 from animatize_assets.defs.jobs import ANIMATE_JOB, INGEST_JOB
+from animatize_assets.defs.launch_estimates import estimate_tags, tags_or_none
 from animatize_assets.defs.partitions import IMAGE_PARTITIONS, images, range_tags
+from animatize_assets.defs.performance import PerformanceResource
 from animatize_assets.defs.resources import Stores
+from animatize_assets.generation.local import LocalProvider
+from animatize_assets.pipeline.request import PipelineRequest
+from animatize_assets.pipeline.stages import STAGES
 from animatize_assets.pipeline.watched_folder import SeenFile, decide, first_range, list_files
 
 INTERVAL_S = 15
@@ -72,7 +77,9 @@ def new_uploads(context: dg.SensorEvaluationContext, stores: Stores) -> dg.Senso
     return dg.SensorResult(cursor=cursor, run_requests=[request])
 
 
-def new_images(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+def new_images(
+    context: dg.SensorEvaluationContext, stores: Stores, performance: PerformanceResource
+) -> dg.SensorResult:
     """Ask for the chain of newly registered images: one run per tick, never one per image."""
     instance = context.instance
     notes = _settled_notes(instance, int(context.cursor or 0))
@@ -90,7 +97,34 @@ def new_images(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         return dg.SensorResult(
             cursor=cursor, skip_reason=dg.SkipReason("All registered images were asked for before.")
         )
-    return dg.SensorResult(cursor=cursor, run_requests=[dg.RunRequest(tags=range_tags(keys))])
+    told = tags_or_none(lambda: _estimated(keys, stores, performance))
+    request = dg.RunRequest(tags={**told, **range_tags(keys)})
+    return dg.SensorResult(cursor=cursor, run_requests=[request])
+
+
+def _estimated(
+    keys: Sequence[str], stores: Stores, performance: PerformanceResource
+) -> Mapping[str, str]:
+    """Tell how long the chain of ``keys`` takes as it is asked for here: all made on this machine.
+
+    By the formula and finished jobs: loading an estimator costs seconds, and the daemon looks at
+    one sensor after the other. The run itself asks the estimator, where there is one.
+    """
+    opened, _ = stores.open()
+    room = performance.room()
+    try:
+        return estimate_tags(
+            opened,
+            keys,
+            PipelineRequest(),
+            STAGES,
+            room.formula,
+            at_once=1,
+            provider_model=LocalProvider.model,
+        )
+    finally:
+        opened.engine.dispose()
+        room.engine.dispose()
 
 
 def _files_of(run: dg.DagsterRun) -> Sequence[str]:

@@ -6,7 +6,7 @@ Belongs here: starting, ending and listing runs. Does not belong here: what a ru
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -61,6 +61,7 @@ def run_images(
     assets: Sequence[str] | None = None,
     on_event: OnEvent | None = None,
     cancel: Event | None = None,
+    tags_of: Callable[[Sequence[str]], Mapping[str, str]] | None = None,
     log_level: str = QUIET,
     code_location: str = CODE_LOCATION,
 ) -> PipelineRunResult:
@@ -76,6 +77,7 @@ def run_images(
         assets: names of a part of the pipeline.
         on_event: called in this thread after each asset of each image.
         cancel: when set, the run ends canceled before its next stage and no other is started.
+        tags_of: gives further tags of a run over such keys, asked for before it is started.
         log_level: from which on Dagster also writes its log to standard error.
         code_location: module whose ``defs`` are run.
 
@@ -97,7 +99,8 @@ def run_images(
             watch = RunWatch(instance, run_id, on_event=on_event, cancel=cancel)
             watches[run_id] = watch
             watch_of.update(dict.fromkeys(chunk, watch))
-            tags = {PROCESS_TAG: mark, **_partition_tags(chunk)}
+            given = tags_of(chunk) if tags_of is not None else {}
+            tags = {**given, PROCESS_TAG: mark, **_partition_tags(chunk)}
             instance.add_event_listener(run_id, watch)
             _execute(
                 load_job(code_location),

@@ -79,6 +79,11 @@ class PerformanceRoom:
         """What tells how long jobs will take."""
         return TimeEstimator(self.store, self.champions)
 
+    @cached_property
+    def formula(self) -> TimeEstimator:
+        """What tells it at once: the heuristic and finished jobs, without loading any model."""
+        return TimeEstimator(self.store, lambda _: None)
+
     def promises(self) -> RunPromises:
         """Return what promises the jobs of one run how long they take."""
         return RunPromises(lambda: self.time_estimator)

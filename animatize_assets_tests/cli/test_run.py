@@ -13,6 +13,7 @@ from animatize_assets import orchestration
 from animatize_assets.cli import contact_sheets
 from animatize_assets.cli import run as run_command
 from animatize_assets.cli import status as status_command
+from animatize_assets.defs.run_tags import ESTIMATED_TAG, METHOD_TAG
 from animatize_assets_tests.cli.conftest import Animatize
 from animatize_assets_tests.orchestration.test_runs import FAKE
 
@@ -70,6 +71,18 @@ def test_what_is_not_complete_is_made_once(
     assert "all images (3) are complete" in animatize("run").out
     assert animatize("status", "--json").document["images"]["complete"] == 3
     assert "3 complete" in animatize("status").out
+
+
+def test_a_run_says_how_long_it_will_take_before_it_starts(
+    animatize: Animatize, keys: list[str], data_dir: Path
+) -> None:
+    (run_id,) = animatize("run", "--json").document["run_ids"]
+    with orchestration.open_instance(data_dir) as instance:
+        run = instance.get_run_by_id(run_id)
+    assert run is not None
+    # The fake code location tags nothing: what is there came with the launch.
+    assert float(run.tags[ESTIMATED_TAG]) > 0
+    assert run.tags[METHOD_TAG] == "heuristic, 0 jobs"
 
 
 def test_one_failed_image_is_code_1_and_the_next_run_makes_only_that(

@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from animatize_assets.database.engine import open_engine
+from animatize_assets.defs.partitions import range_tags
 from animatize_assets.defs.run_estimates import RunEstimate, StageEstimate
 from animatize_assets.defs.run_tags import (
     ERROR_TAG,
@@ -15,12 +16,13 @@ from animatize_assets.defs.run_tags import (
     METHOD_TAG,
     RANGE_TAG,
     SECONDS_TAG,
+    is_better,
     kept,
     promised,
 )
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.pipeline.stages import STAGES
-from animatize_assets_tests.defs.runs import register, run
+from animatize_assets_tests.defs.runs import QUIET, cheap_definitions, register, run
 from animatize_assets_tests.pipeline.cheap import WISHES
 
 
@@ -89,3 +91,33 @@ def test_the_error_is_that_of_the_estimate() -> None:
     before = promised(_estimate(None))
     assert kept(before, 8.0, made_everything=True)[ERROR_TAG] == "+25 %"
     assert ERROR_TAG not in kept(before, 8.0, made_everything=False)
+
+
+def test_what_was_said_first_stays_unless_something_was_learned() -> None:
+    learned = promised(_estimate(None))
+    formula = promised(_estimate(None).model_copy(update={"prediction_method": "heuristic"}))
+    assert is_better(formula, {})
+    assert is_better(learned, formula)
+    assert not is_better(formula, formula)
+    assert not is_better(learned, learned)
+    assert not is_better(formula, learned)
+    assert not is_better({}, {})
+
+
+QUEUED = {ESTIMATED_TAG: "1e+03", METHOD_TAG: "heuristic, 0 jobs"}
+
+
+def test_a_run_is_held_to_what_it_was_queued_with(
+    instance: dg.DagsterInstance, data_dir: Path
+) -> None:
+    keys = register(instance, data_dir, 1)
+    result = (
+        cheap_definitions()
+        .resolve_job_def("animate_images")
+        .execute_in_process(
+            instance=instance, tags={**range_tags(keys), **QUEUED}, run_config=QUIET
+        )
+    )
+    tags = instance.get_run_by_id(result.run_id).tags  # type: ignore[union-attr]
+    assert tags[ESTIMATED_TAG] == QUEUED[ESTIMATED_TAG]
+    assert float(tags[ERROR_TAG].removesuffix(" %")) > 0, "told 1,000 s of work of seconds"

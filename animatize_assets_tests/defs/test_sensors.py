@@ -11,10 +11,15 @@ import dagster as dg
 import pytest
 
 from animatize_assets.defs.build import build_definitions
+from animatize_assets.defs.nvidia import NvidiaMonitorResource
+from animatize_assets.defs.performance import PerformanceResource
 from animatize_assets.defs.resources import Stores
+from animatize_assets.defs.run_tags import ESTIMATED_TAG, METHOD_TAG
 from animatize_assets.defs.sensors import new_images, new_uploads
 from animatize_assets_tests.defs.runs import QUIET, cheap_definitions, states
 from animatize_assets_tests.pipeline.cheap import made, write_images
+
+PERFORMANCE = PerformanceResource(nvidia=NvidiaMonitorResource())
 
 
 class Daemon:
@@ -34,7 +39,7 @@ class Daemon:
 
     def look_for_images(self) -> list[dg.RunRequest]:
         context = dg.build_sensor_context(instance=self.instance, cursor=self.images_cursor)
-        result = new_images(context)
+        result = new_images(context, Stores(), PERFORMANCE)
         self.images_cursor = result.cursor or self.images_cursor
         return list(result.run_requests or [])
 
@@ -189,6 +194,38 @@ def test_images_of_a_run_that_goes_on_wait_for_its_end(daemon: Daemon, data_dir:
     assert daemon.look_for_images() == []
 
 
+def test_a_run_is_queued_with_its_estimate(daemon: Daemon, data_dir: Path) -> None:
+    write_images(data_dir / "uploads", 2)
+    daemon.look_for_uploads()
+    (request,) = daemon.look_for_uploads()
+    daemon.execute(request, "ingest_uploads")
+    (chain,) = daemon.look_for_images()
+    assert float(chain.tags[ESTIMATED_TAG]) > 0
+    assert chain.tags[METHOD_TAG] == "heuristic, 0 jobs"
+
+    # When there is something to tell by: the first chain's own jobs.
+    assert daemon.execute(chain, "animate_images")
+    write_images(data_dir / "uploads", 1, start=2)
+    daemon.look_for_uploads()
+    (request,) = daemon.look_for_uploads()
+    daemon.execute(request, "ingest_uploads")
+    (chain,) = daemon.look_for_images()
+    assert chain.tags[METHOD_TAG] == "heuristic, 2 jobs"
+
+
+def test_what_cannot_be_estimated_is_asked_for_all_the_same(
+    daemon: Daemon, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_images(data_dir / "uploads", 1)
+    daemon.look_for_uploads()
+    (request,) = daemon.look_for_uploads()
+    daemon.execute(request, "ingest_uploads")
+    a_folder = f"sqlite:///{data_dir}"
+    monkeypatch.setenv("ANIMATIZE_PERFORMANCE_DATABASE_URL", a_folder)
+    (chain,) = daemon.look_for_images()
+    assert set(chain.tags) == {"dagster/partition"}
+
+
 def test_other_images_between_the_new_ones_are_left_alone(daemon: Daemon, data_dir: Path) -> None:
     write_images(data_dir / "uploads", 1)
     daemon.look_for_uploads()
@@ -200,7 +237,9 @@ def test_other_images_between_the_new_ones_are_left_alone(daemon: Daemon, data_d
     (second,) = daemon.look_for_uploads()
     daemon.execute(second, "ingest_uploads")
     (one,) = daemon.look_for_images()
-    assert set(one.tags) == {"dagster/partition"}
+    assert one.partition_key is None
+    assert "dagster/partition" in one.tags
+    assert "dagster/asset_partition_range_start" not in one.tags
     daemon.execute(one, "animate_images")
     (two,) = daemon.look_for_images()
     assert "dagster/asset_partition_range_start" in two.tags
