@@ -7,10 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import open_workplace
 from animatize_assets.performance.alert_models import Severity
 from animatize_assets.performance.alert_store import AlertStore, alert_body
 from animatize_assets.performance.models import AlertRecord
+from animatize_assets.workplace.opening import open_workplace
 
 BY_HAND = "command line"
 """Who resolved an alert here."""

@@ -8,7 +8,6 @@ from rich.console import RenderableType
 
 from animatize_assets.cli.tables import facts, movement_facts
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import limits_of
 from animatize_assets.images.decoding import decode_strictly, load_working_copy
 from animatize_assets.images.validation import read_upload
 from animatize_assets.movement.models import MovementPrediction
@@ -19,6 +18,7 @@ from animatize_assets.scene.models import SceneAnalysis
 from animatize_assets.scene.optional_models import load_scene_models
 from animatize_assets.scene.working_copy import WORKING_LONG_SIDE_PX
 from animatize_assets.settings import Settings
+from animatize_assets.workplace.opening import limits_of
 
 SMALLEST_SHARE = 0.01
 """A region below one percent is no surface worth naming."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from animatize_assets.cli.findings import bottleneck_page, no_jobs, opportunity_page
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import open_workplace
+from animatize_assets.workplace.opening import open_workplace
 
 
 def bottlenecks(terminal: Terminal, *, days: int) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.pipeline.source_opening import open_caches, open_results, open_shadow_log
+from animatize_assets.workplace.opening import Workplace, open_workplace
 
 HITS = ("exact", "canonical", "similar")
 

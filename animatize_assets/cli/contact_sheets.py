@@ -17,7 +17,6 @@ from PIL import Image, UnidentifiedImageError
 
 from animatize_assets import __version__
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import Workplace
 from animatize_assets.errors import AnimatizeError, StorageFailed
 from animatize_assets.images.decoding import load_working_copy
 from animatize_assets.movement.models import MovementPrediction
@@ -25,6 +24,7 @@ from animatize_assets.rendering.contact_sheet import draw_contact_sheet
 from animatize_assets.rendering.frame import FrameRenderer
 from animatize_assets.rendering.size import output_size
 from animatize_assets.scene.models import SceneAnalysis
+from animatize_assets.workplace.opening import Workplace
 
 FOLDER = "contact_sheets"
 SHEET_LONG_SIDE_PX = 960

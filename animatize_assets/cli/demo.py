@@ -13,12 +13,12 @@ import animatize_assets
 from animatize_assets.cli.contact_sheets import sheet_path
 from animatize_assets.cli.ingest import offer_files, register_accepted
 from animatize_assets.cli.run import exit_code, materialize, run_document, what_was_done
-from animatize_assets.cli.stored import load_stored
 from animatize_assets.cli.tables import demo_table, files_of
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.errors import NotConfigured, StorageFailed
 from animatize_assets.orchestration import ImageResult, PipelineRunResult
+from animatize_assets.workplace.opening import Workplace, open_workplace
+from animatize_assets.workplace.stored import load_stored
 
 REQUEST = {"provider": "local", "target": "generic", "style": "cinematic"}
 

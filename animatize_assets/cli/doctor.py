@@ -9,13 +9,13 @@ from typing import Any, Literal
 from rich.table import Table
 
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.errors import AnimatizeError
 from animatize_assets.generation.catalogue import Catalogue, load_catalogue
 from animatize_assets.generation.picture_call import key_of
 from animatize_assets.generation.reachability import checked_address
 from animatize_assets.generation.reachability import reach as asked
 from animatize_assets.pipeline.generation_setup import PAID, ProviderSetup, missing
+from animatize_assets.workplace.opening import Workplace, open_workplace
 
 Verdict = Literal["ok", "warning", "failed", "not configured"]
 

@@ -15,8 +15,6 @@ from animatize_assets.cli.keys import resolve_key
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
 from animatize_assets.cli.times import NOT_KNOWN, between, exactly
-from animatize_assets.cli.workplace import Workplace, open_workplace
-from animatize_assets.defs.run_estimates import RunEstimate, run_estimate
 from animatize_assets.performance.heuristic import LEAST_JOBS
 from animatize_assets.performance.models import (
     Estimate,
@@ -29,6 +27,8 @@ from animatize_assets.performance.report_page import percent
 from animatize_assets.pipeline.job_parameters import LOCAL, this_worker
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import STAGES
+from animatize_assets.workplace.opening import Workplace, open_workplace
+from animatize_assets.workplace.run_estimates import RunEstimate, run_estimate
 
 Expand = Literal["off", "draft", "final"]
 

@@ -10,12 +10,12 @@ from rich.text import Text
 from sqlalchemy.exc import SQLAlchemyError
 
 from animatize_assets.cli.terminal import Terminal, first_line
-from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.errors import StorageFailed
 from animatize_assets.images.models import IngestOutcome
 from animatize_assets.images.naming import displayable
 from animatize_assets.images.store import ImageStore
 from animatize_assets.orchestration import open_instance, register_images
+from animatize_assets.workplace.opening import Workplace, open_workplace
 
 
 def ingest(terminal: Terminal, files: tuple[Path, ...]) -> int:

@@ -8,9 +8,9 @@ from typing import Any
 from rich.table import Table
 
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.pipeline.reconciling import reconcile_calls
 from animatize_assets.pipeline.source_opening import open_ledger
+from animatize_assets.workplace.opening import Workplace, open_workplace
 
 
 def ledger(terminal: Terminal, what: str) -> int:

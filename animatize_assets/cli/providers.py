@@ -8,9 +8,9 @@ from typing import Any
 from rich.table import Table
 
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.generation.catalogue import Catalogue, load_catalogue
 from animatize_assets.pipeline.generation_setup import ProviderSetup, missing
+from animatize_assets.workplace.opening import Workplace, open_workplace
 
 
 def providers(terminal: Terminal) -> int:

@@ -11,13 +11,13 @@ from rich.console import RenderableType
 from animatize_assets.cli.keys import resolve_key
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.generation.catalogue import expected_cost, load_catalogue, nearest_size
 from animatize_assets.generation.quote import History, Planned, Quote
 from animatize_assets.generation.quote import quote as quoted
 from animatize_assets.generation.source_image import sent_size
 from animatize_assets.pipeline.generation_setup import ProviderSetup
 from animatize_assets.rendering.size import output_size
+from animatize_assets.workplace.opening import Workplace, open_workplace
 
 
 def quote(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from animatize_assets.cli.keys import resolve_key
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import open_workplace
 from animatize_assets.performance.models import JobRecord
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.pipeline.job_parameters import FRAME_STAGES
+from animatize_assets.workplace.opening import open_workplace
 
 
 def rate(terminal: Terminal, key: str, rating: int) -> int:

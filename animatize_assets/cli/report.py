@@ -10,10 +10,10 @@ from rich.markdown import Markdown
 
 from animatize_assets.cli.findings import no_jobs, period_page
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import open_workplace
 from animatize_assets.performance.opening import PerformanceRoom
 from animatize_assets.performance.report_page import html_page, markdown
 from animatize_assets.performance.weekly_report import WEEK, build_weekly_report, monday_of
+from animatize_assets.workplace.opening import open_workplace
 
 
 def report(

@@ -6,10 +6,10 @@ from rich.table import Table
 
 from animatize_assets.cli.keys import resolve_key
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import open_workplace
 from animatize_assets.errors import ImageNotFound
 from animatize_assets.pipeline.reproduction import StageComparison
 from animatize_assets.pipeline.reproduction import reproduce as repeat
+from animatize_assets.workplace.opening import open_workplace
 
 
 def reproduce(terminal: Terminal, key: str, *, paid: bool) -> int:

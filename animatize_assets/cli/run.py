@@ -12,7 +12,6 @@ from animatize_assets.cli.interruption import canceled_by_signals, in_own_thread
 from animatize_assets.cli.keys import resolve_key
 from animatize_assets.cli.tables import run_table
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.defs.launch_estimates import estimate_tags, tags_or_none
 from animatize_assets.errors import ImageNotFound
 from animatize_assets.orchestration import (
@@ -32,6 +31,7 @@ from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import STAGES
 from animatize_assets.prompts.dialects import load_dialects
 from animatize_assets.prompts.templates import load_templates
+from animatize_assets.workplace.opening import Workplace, open_workplace
 
 NOTHING = PipelineRunResult(images=(), run_ids=())
 

@@ -9,11 +9,11 @@ from rich.console import RenderableType
 
 from animatize_assets.cli.contact_sheets import sheet_path
 from animatize_assets.cli.keys import resolve_key
-from animatize_assets.cli.stored import StoredImage, load_stored
 from animatize_assets.cli.tables import facts, movement_facts
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import open_workplace
 from animatize_assets.errors import ImageNotFound
+from animatize_assets.workplace.opening import open_workplace
+from animatize_assets.workplace.stored import StoredImage, load_stored
 
 
 def show(terminal: Terminal, key: str) -> int:

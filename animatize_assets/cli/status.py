@@ -14,7 +14,6 @@ from animatize_assets.cli.cache import results_usage
 from animatize_assets.cli.providers import provider_states
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import Workplace, open_workplace
 from animatize_assets.orchestration import (
     ImageState,
     image_states,
@@ -23,6 +22,7 @@ from animatize_assets.orchestration import (
     recent_runs,
     register_images,
 )
+from animatize_assets.workplace.opening import Workplace, open_workplace
 
 LAST_RUNS = 5
 

@@ -13,8 +13,8 @@ from rich.text import Text
 from animatize_assets.movement.models import MovementPrediction
 
 if TYPE_CHECKING:  # `show` and `analyze` do without Dagster
-    from animatize_assets.cli.stored import StoredImage
     from animatize_assets.orchestration import PipelineRunResult
+    from animatize_assets.workplace.stored import StoredImage
 
 
 def facts(title: str, rows: Sequence[tuple[str, str]]) -> RenderableType:

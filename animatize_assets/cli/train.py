@@ -8,7 +8,6 @@ from typing import Any
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
 from animatize_assets.cli.times import exactly
-from animatize_assets.cli.workplace import open_workplace
 from animatize_assets.errors import NotEnoughJobs
 from animatize_assets.performance.heuristic import LEAST_JOBS
 from animatize_assets.performance.learning import Retraining
@@ -16,6 +15,7 @@ from animatize_assets.performance.models import PIPELINE_TYPES, PipelineType
 from animatize_assets.performance.opening import PerformanceRoom
 from animatize_assets.performance.report_page import percent
 from animatize_assets.performance.scoring import Score
+from animatize_assets.workplace.opening import open_workplace
 
 
 def train(terminal: Terminal, *, pipeline: PipelineType | None) -> int:

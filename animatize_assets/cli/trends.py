@@ -5,10 +5,10 @@ from __future__ import annotations
 from animatize_assets.cli.findings import no_jobs, trend_table
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import open_workplace
 from animatize_assets.performance.models import PipelineType
 from animatize_assets.performance.pipeline_trends import pipeline_trends
 from animatize_assets.performance.report_page import duration, percent
+from animatize_assets.workplace.opening import open_workplace
 
 
 def trends(terminal: Terminal, *, days: int, pipeline: PipelineType | None) -> int:

@@ -11,10 +11,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.cli.workplace import open_workplace
 from animatize_assets.errors import AnimatizeError, NotConfigured, WebhookRefused
 from animatize_assets.pipeline.source_opening import open_expansions
 from animatize_assets.prompts.expansion.webhook import BatchWebhook
+from animatize_assets.workplace.opening import open_workplace
 
 if TYPE_CHECKING:
     from aiohttp import web

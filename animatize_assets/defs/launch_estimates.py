@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from animatize_assets.defs.run_estimates import run_estimate
 from animatize_assets.defs.run_tags import promised
 from animatize_assets.pipeline.request import PipelineRequest
+from animatize_assets.workplace.run_estimates import run_estimate
 
 if TYPE_CHECKING:
     from animatize_assets.images.store import ImageStore

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import Field
 
-from animatize_assets.defs.from_settings import performance_room
 from animatize_assets.defs.nvidia import NvidiaMonitorResource
 from animatize_assets.settings import Settings
+from animatize_assets.workplace.from_settings import performance_room
 
 if TYPE_CHECKING:
     from animatize_assets.performance.opening import PerformanceRoom

@@ -11,9 +11,9 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field, SecretStr
 
-from animatize_assets.defs.from_settings import generation_setup
 from animatize_assets.pipeline.generation_setup import GenerationSetup, ProviderSetup
 from animatize_assets.settings import Settings
+from animatize_assets.workplace.from_settings import generation_setup
 
 
 class OpenAIPicturesResource(dg.ConfigurableResource["OpenAIPicturesResource"]):

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from animatize_assets.defs.run_estimates import RunEstimate
 from animatize_assets.performance.models import PredictionMethod
+from animatize_assets.workplace.run_estimates import RunEstimate
 
 ESTIMATED_TAG = "animatize/estimated_seconds"
 RANGE_TAG = "animatize/estimated_range"

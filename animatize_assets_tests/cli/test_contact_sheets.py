@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 from animatize_assets.cli.contact_sheets import sheet_path, write_contact_sheet
-from animatize_assets.cli.workplace import DATABASE, Workplace, open_workplace
 from animatize_assets.errors import StorageFailed
 from animatize_assets.pipeline import workshop
 from animatize_assets.scene.models import SceneArrays
+from animatize_assets.workplace.opening import DATABASE, Workplace, open_workplace
 from animatize_assets_tests.prompts.scenes import analysis, prediction
 
 Picture = Callable[..., Path]

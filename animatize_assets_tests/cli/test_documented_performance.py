@@ -10,12 +10,12 @@ import click
 import pytest
 
 from animatize_assets.cli.entry import animatize as command_line
-from animatize_assets.defs.from_settings import performance_room
 from animatize_assets.defs.performance_schedules import performance_schedules
 from animatize_assets.defs.performance_sensors import build_performance_sensors
 from animatize_assets.performance.bottlenecks.findings import BottleneckType
 from animatize_assets.performance.tracking import use_tracking
 from animatize_assets.settings import Settings
+from animatize_assets.workplace.from_settings import performance_room
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")

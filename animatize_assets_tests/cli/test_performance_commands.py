@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from animatize_assets.defs.from_settings import performance_room
 from animatize_assets.performance.alert_models import AlertDraft, Judgement
 from animatize_assets.performance.alert_store import AlertStore
 from animatize_assets.performance.models import JobRecord
@@ -18,6 +17,7 @@ from animatize_assets.performance.opening import PerformanceRoom
 from animatize_assets.pipeline.job_parameters import this_worker
 from animatize_assets.pipeline.stages import STAGES
 from animatize_assets.settings import Settings
+from animatize_assets.workplace.from_settings import performance_room
 from animatize_assets_tests.cli.conftest import Animatize
 from animatize_assets_tests.performance.fleet import records
 from animatize_assets_tests.performance.jobs import job

@@ -9,7 +9,6 @@ import dagster as dg
 
 from animatize_assets.database.engine import open_engine
 from animatize_assets.defs.partitions import range_tags
-from animatize_assets.defs.run_estimates import RunEstimate, StageEstimate
 from animatize_assets.defs.run_tags import (
     ERROR_TAG,
     ESTIMATED_TAG,
@@ -22,6 +21,7 @@ from animatize_assets.defs.run_tags import (
 )
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.pipeline.stages import STAGES
+from animatize_assets.workplace.run_estimates import RunEstimate, StageEstimate
 from animatize_assets_tests.defs.runs import QUIET, cheap_definitions, register, run
 from animatize_assets_tests.pipeline.cheap import WISHES
 

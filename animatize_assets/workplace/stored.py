@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from animatize_assets.animatic.models import ClipRecord
-from animatize_assets.cli.workplace import Workplace
 from animatize_assets.generation.models import PictureRecord
 from animatize_assets.images.models import ImageRecord
 from animatize_assets.movement.models import MovementPrediction
 from animatize_assets.prompts.models import MotionPrompt
 from animatize_assets.records import Record
 from animatize_assets.scene.models import SceneAnalysis
+from animatize_assets.workplace.opening import Workplace
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the commands work on: the settings of this process and the stores below the data folder.
+"""What a process works on: the settings of this process and the stores below the data folder.
 
 Belongs here: opening things. Does not belong here: what is done with them.
 """
@@ -16,7 +16,6 @@ from upath import UPath
 
 from animatize_assets.database.engine import open_engine
 from animatize_assets.database.migration import upgrade
-from animatize_assets.defs.from_settings import generation_setup, performance_room
 from animatize_assets.errors import InvalidSetting, NotConfigured
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.limits import ImageLimits
@@ -28,6 +27,7 @@ from animatize_assets.pipeline.generation_setup import (
 )
 from animatize_assets.pipeline.workshop import Workshop, open_workshop
 from animatize_assets.settings import Settings
+from animatize_assets.workplace.from_settings import generation_setup, performance_room
 
 if TYPE_CHECKING:
     from animatize_assets.performance.opening import PerformanceRoom

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from animatize_assets.database.engine import open_engine
 from animatize_assets.database.migration import upgrade
-from animatize_assets.defs.run_estimates import RunEstimate, run_estimate
 from animatize_assets.performance.models import Estimate, Submission
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.performance.time_estimator import TimeEstimator
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import STAGES
+from animatize_assets.workplace.run_estimates import RunEstimate, run_estimate
 from animatize_assets_tests.performance.jobs import MONDAY, job
 
 LOCAL, FLUX = PipelineRequest(), PipelineRequest(provider="flux")

@@ -1,7 +1,7 @@
 """From the environment's settings to the plain arguments of the rooms.
 
-Belongs here: that translation, for the Dagster layer and the command line alike. Does not belong
-here: Dagster (this module is imported where it must not be), any decision.
+Belongs here: that translation, for the Dagster layer, the command line and the web service alike.
+Does not belong here: Dagster (this module is imported where it must not be), any decision.
 """
 
 from __future__ import annotations
