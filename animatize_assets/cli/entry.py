@@ -299,13 +299,23 @@ def cache() -> None:
 
 
 @animatize.command(short_help="What was paid, and calls whose outcome nobody knows yet.")
-@click.argument("what", type=click.Choice(["show", "reconcile"]), default="show")
+@click.argument("what", type=click.Choice(["show", "reconcile", "write-off"]), default="show")
+@click.argument("call_id", metavar="[CALL_ID]", required=False)
+@click.option(
+    "--cost",
+    "cost_usd",
+    metavar="USD",
+    type=click.FloatRange(0, MOST),
+    help="What the bill says of the call that is written off. Default: the most it may cost.",
+)
 @_command
 def ledger() -> None:
     """Tell what was paid per provider, and list calls whose outcome nobody knows yet.
 
     reconcile asks the providers that can tell (flux, comfyui) what became of them, and keeps what
-    they made. Exit code 1 while calls are open: they count as possible spend.
+    they made; what flux never named is written off when flux keeps it no longer. write-off closes
+    the call CALL_ID, of which only the provider's bill tells (openai, imagen). Exit code 1 while
+    calls are open, which count as possible spend, or when CALL_ID is none that is open.
     """
 
 

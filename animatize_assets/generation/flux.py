@@ -11,6 +11,7 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,11 @@ BASE_URL = "https://api.bfl.ai"
 
 ALLOWED_HOSTS = ("*.bfl.ai",)
 """Hosts that a task may be polled at with the key; the configured host always may."""
+
+RESULTS_KEPT = timedelta(minutes=10)
+"""How long a picture can be fetched once it is made. Source: docs.bfl.ai,
+quick_start/generating_images (signed addresses are valid for 10 minutes). There is no list of an
+account's tasks: one whose id was lost can be found by nobody."""
 
 FETCH_S = 120.0
 """How long reconciliation waits for a picture that is still being made."""

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from animatize_assets.errors import NotConfigured
+from animatize_assets.generation.flux import RESULTS_KEPT
 from animatize_assets.generation.kept_picture import keep_alone
 from animatize_assets.generation.reconciliation import (
     Fetches,
@@ -53,6 +54,7 @@ def reconcile_calls(
                 fetching,
                 lambda fingerprint, made: keep_alone(caches, fingerprint, made),
                 claims_of(caches.flights),
+                kept_for={"flux": RESULTS_KEPT},
             )
         finally:
             for each in opened.values():

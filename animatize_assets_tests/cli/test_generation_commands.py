@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from upath import UPath
 
+from animatize_assets.generation.accounting import PlannedCall
 from animatize_assets.generation.breaker import BreakerState
+from animatize_assets.generation.budget import Budget
 from animatize_assets.generation.catalogue import ProviderModel, load_catalogue
 from animatize_assets.generation.health import HealthBoard
+from animatize_assets.generation.ledger import SqlLedger
 from animatize_assets.generation.request_log import LoggedRequest, RequestLog, RequestOutcome
 from animatize_assets.generation.shadowing import Comparison
 from animatize_assets.images.limits import ImageLimits
@@ -134,6 +137,81 @@ def test_stats_tell_how_often_each_kind_of_hit_answered(
     page = animatize("cache", "stats").out
     assert "60.0%" in page
     assert "1 of 4" in page
+
+
+def open_calls(data_dir: Path, *providers: str, age: timedelta = timedelta(0)) -> list[str]:
+    """Open calls for 4 cents each, of processes that were killed ``age`` ago; their ids."""
+    images, _ = open_stores(UPath(data_dir), LIMITS)
+    began = datetime.now(UTC) - age
+    ledger = SqlLedger(images.engine, Budget(), lambda: began)
+    ids = [
+        ledger.open_call(PlannedCall(provider, "a-model", f"{number:064x}", expected_usd=0.04))
+        for number, provider in enumerate(providers)
+    ]
+    images.engine.dispose()
+    return ids
+
+
+def test_a_person_who_has_read_the_bill_closes_a_call(animatize: Animatize, data_dir: Path) -> None:
+    billed, unbilled, unclear = open_calls(data_dir, "openai", "openai", "imagen")
+    for call, cost in ((billed, ["--cost", "0.03"]), (unbilled, ["--cost", "0"]), (unclear, [])):
+        assert animatize("ledger", "--json").code == 1
+        answer = animatize("ledger", "write-off", call, *cost, "--json")
+        assert answer.code == 0
+        assert answer.document["written_off"] == {
+            "call_id": call, "cost_usd": float(cost[1]) if cost else None,
+        }  # fmt: skip
+    answer = animatize("ledger", "--json")
+    assert (answer.code, answer.document["open"]) == (0, [])
+    imagen, openai = answer.document["providers"]
+    assert (openai["written_off"], openai["billed_usd"], openai["possible_usd"]) == (2, 0.03, 0)
+    assert (imagen["written_off"], imagen["billed_usd"], imagen["possible_usd"]) == (1, 0, 0.04)
+    assert "written off" in animatize("ledger").out
+
+
+def test_what_is_no_open_call_is_not_written_off(animatize: Animatize, data_dir: Path) -> None:
+    answer = animatize("ledger", "write-off", "nothing", "--json")
+    assert (answer.code, answer.document["error"]["code"]) == (1, "call_not_open")
+    assert not data_dir.exists()
+    (call,) = open_calls(data_dir, "openai")
+    assert animatize("ledger", "write-off", call).code == 0
+    for name, why in ((call, "written_off"), ("nothing", "no call nothing")):
+        answer = animatize("ledger", "write-off", name, "--json")
+        assert (answer.code, answer.document["error"]["code"]) == (1, "call_not_open")
+        assert why in answer.document["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["write-off"],
+        ["show", "some-call"],
+        ["reconcile", "some-call"],
+        ["show", "--cost", "1"],
+        ["write-off", "some-call", "--cost", "-1"],
+        ["write-off", "some-call", "--cost", "nan"],
+        ["write-off", "some-call", "--cost", "inf"],
+        ["write-off", "some-call", "--cost", "cheap"],
+    ],
+)
+def test_a_write_off_names_one_call_and_an_amount(
+    animatize: Animatize, data_dir: Path, arguments: list[str]
+) -> None:
+    answer = animatize("ledger", *arguments, "--json")
+    assert (answer.code, answer.document["error"]["code"]) == (2, "usage")
+    assert not data_dir.exists()
+
+
+def test_reconciling_writes_off_what_flux_has_forgotten_without_its_key(
+    animatize: Animatize, data_dir: Path
+) -> None:
+    (old,) = open_calls(data_dir, "flux", age=timedelta(hours=1))
+    (new,) = open_calls(data_dir, "flux")
+    answer = animatize("ledger", "reconcile", "--json")
+    found = {each["call_id"]: each["found"] for each in answer.document["reconciled"]}
+    assert (answer.code, found) == (1, {old: "written_off", new: "unknown"})
+    assert [each["call_id"] for each in answer.document["open"]] == [new]
+    assert f"{new}: The process ended" in animatize("ledger", "reconcile").out
 
 
 def test_an_open_breaker_is_shown_with_why_and_since_when(

@@ -6,22 +6,28 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from animatize_assets.errors import FAILURE_KINDS, ProviderError, StorageFailed
 from animatize_assets.generation.ledger import SqlLedger
 from animatize_assets.generation.models import MadePicture, Resume
 from animatize_assets.generation.reconciliation import (
     FINAL_KINDS,
+    FORGETTING_MARGIN,
     Claim,
     Reconciled,
     claims_of,
     reconcile,
 )
 from animatize_assets.generation.single_flight import SingleFlight
-from animatize_assets_tests.generation.ledgers import ledger_of, planned
+from animatize_assets_tests.generation.ledgers import Clock, ledger_of, planned
+
+KEPT_FOR = timedelta(minutes=10)
 
 
 class Remote:
@@ -183,6 +189,85 @@ def test_a_row_that_was_closed_before_it_was_claimed_is_not_touched() -> None:
         (found,) = run(ledger, remote, claim=claim)
         assert (found.found, found.is_open, remote.asked) == ("closed", False, [])
         assert ledger.spent_usd() == 0.02
+
+
+def forgetting(
+    ledger: SqlLedger, clock: Clock, remote: Remote | None = None, claim: Claim = always
+) -> Sequence[Reconciled]:
+    """Reconcile with a provider that keeps results for :data:`KEPT_FOR`."""
+    asked = {"flux": remote or Remote()}
+    return asyncio.run(
+        reconcile(ledger, asked, Shelf().keep, claim, kept_for={"flux": KEPT_FOR}, now=clock)
+    )
+
+
+@given(st.floats(0, 7200))
+def test_what_was_never_named_is_written_off_when_it_is_forgotten(age_s: float) -> None:
+    clock = Clock()
+    with ledger_of(clock=clock) as ledger:
+        ledger.open_call(planned())
+        clock.advance(seconds=age_s)
+        (found,) = forgetting(ledger, clock)
+        is_over = timedelta(seconds=age_s) >= KEPT_FOR + FORGETTING_MARGIN
+        assert found.found == ("written_off" if is_over else "unknown")
+        assert found.is_open == bool(ledger.open_rows()) == (not is_over)
+        assert ledger.spent_usd() == 0.045, "it counts at its most, before and after"
+
+
+def test_a_person_is_told_what_was_written_off_and_when_it_will_be() -> None:
+    clock = Clock()
+    with ledger_of(clock=clock) as ledger:
+        ledger.open_call(planned())
+        ledger.open_call(planned(fingerprint="e" * 64, expected_usd=None))
+        lost = ledger.open_call(planned(fingerprint="d" * 64))
+        ledger.fail(lost, kind="ambiguous", billed_usd=None)
+        when = "it is written off from 12:30 UTC on."
+        assert [each.why for each in forgetting(ledger, clock)] == [
+            f"The process ended before the provider named its work; {when}",
+            f"The process ended before the provider named its work; {when}",
+            f"The answer in which the provider names its work was lost; {when}",
+        ]
+        clock.advance(minutes=30)
+        priced, unpriced, _ = forgetting(ledger, clock)
+        assert "10 minutes" in priced.why
+        assert "0.0450 $" in priced.why
+        assert "price that is not known" in unpriced.why
+        assert forgetting(ledger, clock) == []
+
+
+def test_what_can_be_asked_after_is_never_written_off() -> None:
+    clock = Clock()
+    with ledger_of(clock=clock) as ledger:
+        submitted(ledger, "task-1")
+        clock.advance(days=9)
+        silent = Remote(**{"task-1": ProviderError("No answer.", kind="ambiguous")})
+        (found,) = forgetting(ledger, clock, silent)
+        assert (found.found, found.why) == ("unknown", "No answer.")
+        (found,) = forgetting(ledger, clock, Remote(**{"task-1": a_picture()}))
+        assert found.found == "fetched"
+
+
+def test_a_provider_that_does_not_say_how_long_it_keeps_results_forgets_nothing() -> None:
+    clock = Clock()
+    with ledger_of(clock=clock) as ledger:
+        ledger.open_call(planned(provider="openai"))
+        clock.advance(days=9)
+        (found,) = forgetting(ledger, clock)
+        assert (found.found, len(ledger.open_rows())) == ("unknown", 1)
+
+
+def test_what_a_process_works_on_is_not_written_off() -> None:
+    clock = Clock()
+
+    @contextmanager
+    def never(fingerprint: str) -> Iterator[bool]:
+        yield False
+
+    with ledger_of(clock=clock) as ledger:
+        ledger.open_call(planned())
+        clock.advance(hours=2)
+        (found,) = forgetting(ledger, clock, claim=never)
+        assert (found.found, len(ledger.open_rows())) == ("in_work", 1)
 
 
 def test_a_second_time_finds_nothing_new() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,14 +14,14 @@ from pydantic import SecretStr
 from animatize_assets.generation.catalogue import load_catalogue
 from animatize_assets.generation.comfyui import ComfyUIPictures
 from animatize_assets.generation.comfyui_workflow import Workflow
-from animatize_assets.generation.flux import FluxPictures
+from animatize_assets.generation.flux import RESULTS_KEPT, FluxPictures
 from animatize_assets.generation.ledger import SqlLedger
 from animatize_assets.generation.models import Call, MadePicture, Resume
 from animatize_assets.generation.money import to_nanousd
 from animatize_assets.generation.provider import PictureProvider
-from animatize_assets.generation.reconciliation import claims_of, reconcile
+from animatize_assets.generation.reconciliation import FORGETTING_MARGIN, claims_of, reconcile
 from animatize_assets.generation.single_flight import SingleFlight
-from animatize_assets_tests.generation.ledgers import ledger_of, planned
+from animatize_assets_tests.generation.ledgers import Clock, ledger_of, planned
 from animatize_assets_tests.generation.quick_time import QuickTime
 from animatize_assets_tests.generation.requests import picture_request
 from animatize_assets_tests.generation.workflows import scaling
@@ -102,10 +103,14 @@ def reconciled(
     ledger: SqlLedger,
     folder: Path,
     keep: Callable[[str, MadePicture], None],
+    clock: Clock,
 ) -> dict[str, str]:
     async def work() -> dict[str, str]:
         with clients(server) as providers:
-            found = await reconcile(ledger, providers, keep, claims_of(SingleFlight(folder)))
+            found = await reconcile(
+                ledger, providers, keep, claims_of(SingleFlight(folder)),
+                kept_for={"flux": RESULTS_KEPT}, now=clock,
+            )  # fmt: skip
             for provider in providers.values():
                 await provider.close()
             return {each.row.fingerprint: each.found for each in found}
@@ -115,7 +120,8 @@ def reconciled(
 
 def test_nothing_paid_is_lost_and_the_bill_agrees(server: LoopbackServer, tmp_path: Path) -> None:
     kept: dict[str, bytes] = {}
-    with ledger_of(tmp_path, per_run_usd=1.0) as ledger:
+    clock = Clock()
+    with ledger_of(tmp_path, clock=clock, per_run_usd=1.0) as ledger:
         after_kills(
             server, ledger,
             [
@@ -129,7 +135,7 @@ def test_nothing_paid_is_lost_and_the_bill_agrees(server: LoopbackServer, tmp_pa
         )  # fmt: skip
         assert len(ledger.open_rows()) == 4
         found = reconciled(
-            server, ledger, tmp_path, lambda name, made: kept.update({name: made.content})
+            server, ledger, tmp_path, lambda name, made: kept.update({name: made.content}), clock
         )
         assert found == {
             "flux-1": "fetched",
@@ -144,16 +150,29 @@ def test_nothing_paid_is_lost_and_the_bill_agrees(server: LoopbackServer, tmp_pa
         assert len(server.calls("flux.submit")) == 3
 
 
-def test_what_was_billed_and_never_named_is_one_open_row(
+def test_what_was_billed_and_never_named_is_one_open_row_until_it_is_forgotten(
     server: LoopbackServer, tmp_path: Path
 ) -> None:
-    with ledger_of(tmp_path) as ledger:
+    clock = Clock()
+    with ledger_of(tmp_path, clock=clock) as ledger:
         after_kills(server, ledger, [("flux", "before noting"), ("flux", None)])
-        found = reconciled(server, ledger, tmp_path, {}.__setitem__)
+        found = reconciled(server, ledger, tmp_path, {}.__setitem__, clock)
         assert found == {"flux-0": "unknown"}
         (row,) = ledger.open_rows()
-        (totals,) = ledger.totals()
-        billed = sum(charge.cost_nanousd for charge in server.bill)
-        settled = to_nanousd(totals.billed_usd)
-        assert settled <= billed <= settled + to_nanousd(totals.possible_usd)
         assert row.fingerprint == "flux-0"
+        check_bill(server, ledger)
+        clock.now += RESULTS_KEPT + FORGETTING_MARGIN - timedelta(seconds=1)
+        assert reconciled(server, ledger, tmp_path, {}.__setitem__, clock) == found
+        clock.advance(seconds=1)
+        found = reconciled(server, ledger, tmp_path, {}.__setitem__, clock)
+        assert found == {"flux-0": "written_off"}
+        assert ledger.open_rows() == ()
+        check_bill(server, ledger)
+
+
+def check_bill(server: LoopbackServer, ledger: SqlLedger) -> None:
+    """Settled <= bill <= settled + open + written off."""
+    (totals,) = ledger.totals()
+    billed = sum(charge.cost_nanousd for charge in server.bill)
+    settled = to_nanousd(totals.billed_usd)
+    assert settled <= billed <= settled + to_nanousd(totals.possible_usd)

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from upath import UPath
 
 from animatize_assets.database.engine import open_engine
 from animatize_assets.generation.budget import Budget
+from animatize_assets.generation.flux import RESULTS_KEPT
 from animatize_assets.generation.ledger import SqlLedger
 from animatize_assets.generation.models import Call, Delivery, MadePicture, Resume
 from animatize_assets.generation.provider import PictureProvider
@@ -86,8 +88,13 @@ class _Again:
         return await self._provider.make(request_of(0), Call(timeout_s=30.0, resume=resume))
 
 
-async def reconcile_all(folder: Path, images: int, server: RemoteServer) -> Sequence[Reconciled]:
-    """Ask the providers that can tell what became of open rows, and keep what they give."""
+async def reconcile_all(
+    folder: Path, images: int, server: RemoteServer, *, now: datetime
+) -> Sequence[Reconciled]:
+    """Ask the providers that can tell what became of open rows, and keep what they give.
+
+    ``now``: the time that it is then, with its zone.
+    """
     task = Task(folder, images, server)
     numbers = {request_of(number).fingerprint: number for number in range(images)}
     engine = open_engine(f"sqlite:///{folder / 'ledger.db'}")
@@ -102,6 +109,8 @@ async def reconcile_all(folder: Path, images: int, server: RemoteServer) -> Sequ
             {name: _Again(provider) for name, provider in providers.items()},
             keep,
             claims_of(SingleFlight(folder / "flights")),
+            kept_for={"flux": RESULTS_KEPT},
+            now=lambda: now,
         )
     finally:
         for provider in providers.values():

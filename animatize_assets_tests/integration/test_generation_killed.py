@@ -13,6 +13,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,8 @@ from PIL import Image
 from sqlalchemy import Row, select
 
 from animatize_assets.database.tables import generation_calls
+from animatize_assets.generation.flux import RESULTS_KEPT
+from animatize_assets.generation.reconciliation import FORGETTING_MARGIN
 from animatize_assets_tests.integration.generating import migrated, number_in
 from animatize_assets_tests.integration.generation_worker import provider_for, reconcile_all
 from animatize_assets_tests.loopback.billing import Charge, read_bill
@@ -103,7 +106,12 @@ def test_killed_at_random_moments_nothing_is_lost_and_the_bill_is_accounted_for(
         with worker(tmp_path, server, images) as alive:
             killed = [alive.live(dice.uniform(*LIVES_S)) for _ in range(kills)]
             assert alive.live(None) == 0, (tmp_path / "worker.log").read_text()
-        asyncio.run(reconcile_all(tmp_path, images, server))
+        now = datetime.now(UTC)
+        asyncio.run(reconcile_all(tmp_path, images, server, now=now))
+        check_money(rows_of(tmp_path), read_bill(bill_file))
+        check_only_nameless_work_is_open(rows_of(tmp_path))
+        later = now + RESULTS_KEPT + FORGETTING_MARGIN
+        asyncio.run(reconcile_all(tmp_path, images, server, now=later))
         assert server.state()["leaks"] == []
     assert killed.count(-signal.SIGKILL) >= 0.9 * kills, "lives must have ended by a kill"
 
@@ -120,31 +128,42 @@ def test_killed_at_random_moments_nothing_is_lost_and_the_bill_is_accounted_for(
 
 
 def check_money(rows: list[Row[Any]], bill: list[Charge]) -> None:
-    """Every charge is a settled row of the same amount, or one open row."""
+    """Every charge is a settled row of the same amount, or one row that may have been billed."""
     charges = by_number((number_in(one.about), one) for one in bill if one.provider != "comfyui")
     settled = by_number((number_of(row), row) for row in rows if row.state == "settled")
-    left_open = by_number((number_of(row), row) for row in rows if row.state == "open")
+    possible = [row for row in rows if row.state in ("open", "written_off")]
+    may_be_billed = by_number((number_of(row), row) for row in possible)
     for number, billed in charges.items():
         amounts = {charge.cost_nanousd for charge in billed}
         assert len(amounts) == 1, "equal requests cost the same"
         assert {row.cost_nanousd for row in settled[number]} <= amounts
-        # settled <= bill <= settled + open, call by call
-        assert len(settled[number]) <= len(billed) <= len(settled[number]) + len(left_open[number])
+        # settled <= bill <= settled + open + written off, call by call
+        most = len(settled[number]) + len(may_be_billed[number])
+        assert len(settled[number]) <= len(billed) <= most
     total_settled = sum(row.cost_nanousd or 0 for row in rows if row.state == "settled")
-    total_open = sum(row.expected_nanousd or 0 for row in rows if row.state == "open")
+    total_possible = sum(row.expected_nanousd or 0 for row in possible)
     total = sum(charge.cost_nanousd for charge in bill)
-    assert total_settled <= total <= total_settled + total_open
+    assert total_settled <= total <= total_settled + total_possible
+
+
+def check_only_nameless_work_is_open(rows: list[Row[Any]]) -> None:
+    """What has an id is fetched, and what ran on own hardware cost nothing."""
+    for row in rows:
+        if row.state == "open" and row.provider in {"flux", "comfyui"}:
+            assert (row.provider, row.resume) == ("flux", None)
 
 
 def check_fetched(rows: list[Row[Any]], bill: list[Charge]) -> None:
-    """Work whose id was noted is settled at its price, once; none of it stays open.
+    """Work whose id was noted is settled at its price, once; nothing at all stays open.
 
     A process that dies while it submits leaves a row without an id: what it may have cost at Black
-    Forest Labs stays possible spend; on own hardware it cost nothing.
+    Forest Labs is written off when it is forgotten there; on own hardware it cost nothing.
     """
     billed = {charge.remote_id: charge for charge in bill}
     fetchable = [row for row in rows if row.provider in {"flux", "comfyui"}]
-    assert not [row for row in fetchable if row.state == "open" and row.resume is not None]
+    assert not [row for row in fetchable if row.state == "open"]
+    written_off = [row for row in fetchable if row.state == "written_off"]
+    assert all((row.provider, row.resume) == ("flux", None) for row in written_off)
     assert not any(row.expected_nanousd for row in fetchable if row.provider == "comfyui")
     settled = [row for row in fetchable if row.state == "settled"]
     assert len({row.remote_id for row in settled}) == len(settled)
