@@ -11,7 +11,7 @@ Belongs here: accepting and finding images. Does not belong here: checks (``vali
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from animatize_assets.images.durable import as_local_file, write_whole
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.images.models import ImageFormat, ImageRecord, IngestOutcome
 from animatize_assets.images.naming import content_hash, displayable, make_image_key
-from animatize_assets.images.validation import Upload, read_upload
+from animatize_assets.images.validation import Upload, check_content, read_upload
 
 _EXTENSIONS: dict[ImageFormat, str] = {
     "jpeg": "jpg",
@@ -67,11 +67,29 @@ class ImageStore:
             StorageFailed: the image is fine but could not be stored; nothing was registered.
 
         """
-        file = displayable(str(path))
+        return self._take(
+            displayable(str(path)),
+            displayable(path.name),
+            lambda: read_upload(path, self._limits),
+        )
+
+    def ingest_content(self, content: bytes, name: str) -> IngestOutcome:
+        """Do as :meth:`ingest` with bytes that came without a file.
+
+        ``name`` only names the image: it is never used as a path.
+
+        Raises:
+            StorageFailed: the image is fine but could not be stored; nothing was registered.
+
+        """
+        shown = displayable(name)
+        return self._take(shown, shown, lambda: check_content(content, self._limits, name=shown))
+
+    def _take(self, file: str, name: str, read: Callable[[], Upload]) -> IngestOutcome:
         try:
-            upload = read_upload(path, self._limits)
+            upload = read()
             sha256 = content_hash(upload.content)
-            image_key = self._recognise(sha256, displayable(path.name))
+            image_key = self._recognise(sha256, name)
             if image_key is not None and self._is_stored(image_key):
                 return IngestOutcome(file=file, status="duplicate", image_key=image_key)
             decoded = decode_strictly(upload)
@@ -79,7 +97,7 @@ class ImageStore:
             return IngestOutcome(
                 file=file, status="rejected", code=refusal.code, reason=refusal.message
             )
-        record = _describe(upload, decoded, sha256, displayable(path.name))
+        record = _describe(upload, decoded, sha256, name)
         self._write_files(record, upload.content, decoded.pixels)
         if image_key is not None:  # its files had been removed by hand and are back now
             return IngestOutcome(file=file, status="duplicate", image_key=image_key)

@@ -68,6 +68,17 @@ def read_upload(path: Path, limits: ImageLimits) -> Upload:
     return Upload(content, check_header(content, limits, name=displayable(path.name)))
 
 
+def check_content(content: bytes, limits: ImageLimits, *, name: str) -> Upload:
+    """Take bytes that came without a file, such as those of a web upload called ``name``.
+
+    Raises:
+        InvalidImage: as :func:`validate_upload`, without what only a path can be refused for.
+
+    """
+    _require_size(content, name, limits)
+    return Upload(content, check_header(content, limits, name=name))
+
+
 def check_header(content: bytes, limits: ImageLimits, *, name: str = "upload") -> UploadHeader:
     """Read what ``content`` declares, when its format and dimensions are within ``limits``.
 
@@ -114,11 +125,15 @@ def _read_regular_file(path: Path, limits: ImageLimits) -> bytes:
         raise _refusal_of(error, name) from error
     except ValueError as error:  # a path with a NUL character names no file
         raise InvalidImage(f"No file is at '{name}'.", code="image_missing") from error
-    if len(content) > limits.max_bytes:  # it grew while it was read
+    _require_size(content, name, limits)  # it may have grown while it was read
+    return content
+
+
+def _require_size(content: bytes, name: str, limits: ImageLimits) -> None:
+    if len(content) > limits.max_bytes:
         raise _too_many_bytes(name, len(content), limits)
     if not content:
         raise InvalidImage(f"'{name}' has zero bytes; upload it again.", code="image_empty")
-    return content
 
 
 def _require_regular(mode: int, name: str) -> None:

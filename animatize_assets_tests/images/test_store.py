@@ -300,3 +300,31 @@ def test_what_a_killed_process_left_is_removed_later(store: ImageStore, tmp_path
     store.ingest(upload)
     assert not old.exists()
     assert new.exists()  # somebody may be writing it
+
+
+def test_bytes_without_a_file_are_taken_like_a_file(store: ImageStore, tmp_path: Path) -> None:
+    content = whole_files()[0].content
+    outcome = store.ingest_content(content, "Holiday.jpg")
+    assert outcome.status == "accepted"
+    assert outcome.file == "Holiday.jpg"
+    assert outcome.image_key is not None
+    assert store.get(outcome.image_key).original_name == "Holiday.jpg"
+    assert store.ingest(_upload(tmp_path / "in")).status == "duplicate"
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"", "image_empty"),
+        (b"x" * 100_001, "image_too_many_bytes"),
+        (b"neither picture nor film", "image_format_unsupported"),
+        (whole_files()[0].content[:-200], "image_body_corrupt"),
+    ],
+)
+def test_bytes_without_a_file_are_refused_like_a_file(
+    content: bytes, code: str, engine: Engine, tmp_path: Path
+) -> None:
+    store = ImageStore(UPath(tmp_path / "data"), engine, ImageLimits(max_bytes=100_000))
+    outcome = store.ingest_content(content, "../../etc/passwd")
+    assert (outcome.status, outcome.code) == ("rejected", code)
+    assert not (tmp_path / "data" / "images").exists()
