@@ -146,6 +146,8 @@ def build_image_pipeline(
             pictures=replace(opened.pictures, across_runs=pools),
         )
         selected = [key.to_user_string() for key in context.selected_asset_keys]
+        if "generated_picture" in selected:
+            bench.pictures.check(request.provider)
         run_time = RunTime(context.instance, context.run)
         cache_hits = CacheHits()
         run_time.promise(bench, context.partition_keys, request, selected)

@@ -168,7 +168,7 @@ async def _asked(
     keep: Callable[[str, MadePicture], None],
 ) -> Reconciled:
     if provider is None:
-        return _left_open(row, f"Provider '{row.provider}' is not configured, or cannot tell.")
+        return _left_open(row, f"Provider '{row.provider}' cannot be used, or cannot tell.")
     try:
         made = await provider.fetch(resume)
         if made is not None:

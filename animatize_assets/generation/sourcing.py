@@ -93,6 +93,9 @@ class PictureSource:
     at_once: Mapping[str, int] = field(default_factory=dict)
     unavailable: Mapping[str, str] = field(default_factory=dict)
     """Provider -> what would have to be done to use it."""
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    """Provider that is set up -> why it cannot be used as it is: a key that is none, a retired
+    model. Only pictures that would be asked of it are refused."""
     caches: Caches | None = None
     log: RequestLog | None = None
     deadline_s: float = 900.0
@@ -103,13 +106,25 @@ class PictureSource:
         """Return the provider ``name``.
 
         Raises:
-            NotConfigured: it is not set up; the sentence says what is missing.
+            NotConfigured: it is not set up, or unusable; the sentence says what is missing.
         """
         if name in self.providers:
             return self.providers[name]
+        if name in self.unusable:
+            raise NotConfigured(self.unusable[name])
         remedy = self.unavailable.get(name, "it is no provider of this project")
         there = ", ".join(sorted(self.providers)) or "none"
         raise NotConfigured(f"Provider '{name}' is not configured: {remedy}. There is: {there}.")
+
+    def check(self, asked: str) -> None:
+        """Return when all providers that a picture of ``asked`` may come from can be used.
+
+        Raises:
+            NotConfigured: one of them is unusable, or ``asked`` is not set up.
+        """
+        self.provider(asked)
+        for name in self.order_of(asked):
+            self.provider(name)
 
     def without_caches(self) -> PictureSource:
         """Return a source that makes every picture."""
@@ -128,9 +143,9 @@ class PictureSource:
         Raises:
             ProviderError: no provider delivered; the sentence tells every attempt.
             BudgetExceeded: the call could pass a limit.
-            NotConfigured: the provider is not set up.
+            NotConfigured: the provider is not set up, or it or a fallback is unusable.
         """
-        self.provider(order.provider)
+        self.check(order.provider)
         try:
             obtained = self._obtain(order)
         except Exception:

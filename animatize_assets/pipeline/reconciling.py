@@ -42,7 +42,7 @@ def reconcile_calls(
         raise NotConfigured("Calls are reconciled where the data folder is a local one; go there.")
 
     async def work() -> Sequence[Reconciled]:
-        opened = open_providers(setup)
+        opened = open_providers(setup).usable
         fetching = {
             name: cast("Fetches", each.provider)
             for name, each in opened.items()

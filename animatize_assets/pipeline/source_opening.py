@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from animatize_assets.errors import NotConfigured
+from animatize_assets.errors import InvalidRule, NotConfigured
 from animatize_assets.generation.local import LocalProvider
 from animatize_assets.generation.sourcing import Caches, PictureSource
 from animatize_assets.images.durable import local_path
@@ -60,16 +60,15 @@ def open_source(
 ) -> PictureSource:
     """Open everything that pictures come from; nothing is connected before the first picture.
 
-    Raises:
-        NotConfigured: a model is named that is retired or that the catalogue does not have.
-        InvalidRule: the ComfyUI workflow cannot be used as written.
+    A provider that cannot be used refuses the pictures that would be asked of it, and no others.
     """
     from animatize_assets.generation.health import HealthBoard
     from animatize_assets.generation.request_log import RequestLog
     from animatize_assets.generation.router import Router
     from animatize_assets.generation.studio import Studio
 
-    configured = open_providers(setup)
+    configured, unusable = open_providers(setup)
+    there = {*configured, *unusable}
     ledger = open_ledger(setup, engine)
     health = HealthBoard(engine)
     return PictureSource(
@@ -79,32 +78,45 @@ def open_source(
             )
         ),
         providers={name: each.provider for name, each in configured.items()},
-        order_of=lambda asked: [name for name in setup.order(asked) if name in configured],
+        order_of=lambda asked: [name for name in setup.order(asked) if name in there],
         at_once={name: each.concurrency for name, each in configured.items()},
         unavailable={
             name: missing(name, setup.providers.get(name, ProviderSetup())) or "it is switched off"
             for name in PAID
-            if name not in configured
+            if name not in there
         },
+        unusable=unusable,
         caches=open_caches(setup, artifacts, engine) if len(configured) > 1 else None,
         log=RequestLog(engine),
         deadline_s=setup.deadline_s,
     )
 
 
-def open_providers(setup: GenerationSetup) -> dict[str, Configured]:
+class Opened(NamedTuple):
+    """The providers that are enabled and configured."""
+
+    usable: dict[str, Configured]
+    unusable: dict[str, str]
+    """Those of which no client could be made, each with the sentence that says why."""
+
+
+def open_providers(setup: GenerationSetup) -> Opened:
     """Make a client of every provider that is enabled and configured."""
     from animatize_assets.generation.router import Configured
 
     opened: dict[str, Configured] = {}
+    unusable: dict[str, str] = {}
     for name in setup.enabled:
         if name == "local":
             opened[name] = Configured(LocalProvider(), in_house=True)
             continue
         how = setup.providers.get(name, ProviderSetup())
         if missing(name, how) is None:
-            opened[name] = _open(name, how)
-    return opened
+            try:
+                opened[name] = _open(name, how)
+            except (NotConfigured, InvalidRule) as error:
+                unusable[name] = error.message
+    return Opened(opened, unusable)
 
 
 def _open(name: str, how: ProviderSetup) -> Configured:

@@ -128,8 +128,8 @@ def open_workshop(
     ``tracker`` records the stages, ``call_tracker`` what is asked of providers; None: nobody does.
 
     Raises:
-        NotConfigured: a model is named that is not there, is retired, or needs an extra dependency.
-        InvalidRule: a packaged rule or dialect file, or a ComfyUI workflow, cannot be used.
+        NotConfigured: a scene model is named that is not there, or needs an extra dependency.
+        InvalidRule: a packaged rule or dialect file cannot be used.
 
     """
     return Workshop(

@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from animatize_assets.errors import FAILURE_KINDS, ProviderError, StorageFailed
@@ -201,7 +201,10 @@ def forgetting(
     )
 
 
+@settings(max_examples=25, deadline=None)  # a database for each example
 @given(st.floats(0, 7200))
+@example(1799.999)
+@example(1800)
 def test_what_was_never_named_is_written_off_when_it_is_forgotten(age_s: float) -> None:
     clock = Clock()
     with ledger_of(clock=clock) as ledger:

@@ -139,6 +139,19 @@ def test_a_fallback_is_told_and_asked_again_later(
     assert (code, answer["images"][0]["provider"]) == (0, "flux")
 
 
+def test_a_key_that_is_none_refuses_only_runs_that_would_use_it(
+    animatize: Animatize, server: LoopbackServer, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BFL_API_KEY", "two words")
+    code, answer = animatize("run", key, "--size", SIZE)
+    assert (code, answer["images"][0]["provider"]) == (0, "local"), answer
+    code, answer = animatize("run", key, "--provider", "flux", "--size", SIZE)
+    assert code == 1
+    assert "flux" in answer["images"][0]["reason"]
+    assert "two words" not in json.dumps(answer)
+    assert server.calls("flux.submit") == []
+
+
 def test_a_call_whose_answer_was_lost_is_fetched_by_reconciling(
     animatize: Animatize, server: LoopbackServer, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
