@@ -67,7 +67,8 @@ generation_performance = Table(
     Column("vram_used_mb", Float),
     Column("vram_peak_mb", Float),
     Column("vram_total_mb", Float),
-    Column("cpu_utilization_avg", Float),  # per cent of all cores, 0 to 100
+    Column("cpu_utilization_avg", Float),  # per cent of all cores, 0 to 100, of everybody
+    Column("cpu_utilization_own", Float),  # the same, of the job's own processes
     Column("memory_used_mb", Float),
     Column("memory_total_mb", Float),
     Column("disk_read_mb", Float),

@@ -23,6 +23,7 @@ instead of 20 per cent, four times less.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from statistics import fmean
@@ -33,7 +34,7 @@ from animatize_assets.performance.alert_models import (
     Severity,
 )
 from animatize_assets.performance.models import PIPELINE_TYPES, JobRecord, PipelineType
-from animatize_assets.performance.thresholds import Thresholds
+from animatize_assets.performance.thresholds import LEAST_CPU_SECONDS, Thresholds
 
 HIGH_VRAM_PERCENT = 95.0
 """Ours: the driver and the desktop take some per cent of a device, so above it a slightly larger
@@ -145,14 +146,19 @@ def high_failure_rate(jobs: Iterable[JobRecord], thresholds: Thresholds) -> Judg
 
 
 def high_cpu(jobs: Iterable[JobRecord], thresholds: Thresholds) -> Judgement:
-    """Judge the average CPU use of each worker's jobs."""
-    limit = thresholds.high_cpu_percent
+    """Judge the average CPU use of each worker's jobs.
+
+    A job without a GPU that computes by itself is meant to use all of its CPU; of such a job what
+    others use is judged. Its share of what is used also bounds how severe it is: half as much is
+    at most twice as long.
+    """
     return _resource(
         jobs,
         "CPU use",
-        limit,
-        lambda job: job.resources.cpu_utilization_avg,
+        thresholds.high_cpu_percent,
+        lambda job: _cpu_in_the_way(job, thresholds),
         "run fewer jobs at once there, or stop what else uses its CPU",
+        worst_of=_crowding,
     )
 
 
@@ -222,35 +228,61 @@ def _vram_percent(job: JobRecord) -> float | None:
     return None if peak is None or not total else min(100.0, 100 * peak / total)
 
 
+def _cpu_in_the_way(job: JobRecord, thresholds: Thresholds) -> float | None:
+    used, own = job.resources.cpu_utilization_avg, job.resources.cpu_utilization_own
+    if used is None or job.total_time_seconds < LEAST_CPU_SECONDS:
+        return None
+    if own is None or job.resources.gpu_model is not None:
+        return used
+    by_others = max(0.0, used - own)
+    return by_others if by_others <= thresholds.others_cpu_percent else used
+
+
+def _crowding(jobs: Sequence[JobRecord]) -> float:
+    """Return how many times longer the jobs may take than with the CPU to themselves."""
+    shares = [
+        job.resources.cpu_utilization_avg / max(job.resources.cpu_utilization_own, 1.0)
+        for job in jobs
+        if job.resources.cpu_utilization_avg is not None
+        and job.resources.cpu_utilization_own is not None
+        and job.resources.gpu_model is None
+    ]
+    return fmean(shares) if len(shares) == len(jobs) else math.inf
+
+
 def _resource(
     jobs: Iterable[JobRecord],
     name: str,
     limit: float,
     percent_of: Callable[[JobRecord], float | None],
     remedy: str,
+    *,
+    worst_of: Callable[[Sequence[JobRecord]], float] = lambda _: math.inf,
 ) -> Judgement:
-    readings: dict[str, list[float]] = defaultdict(list)
+    """Judge each worker's average; ``worst_of``: so many times the limit at most."""
+    measured: dict[str, list[tuple[float, JobRecord]]] = defaultdict(list)
     for job in jobs:
         percent = percent_of(job)
         if percent is not None:
-            readings[job.parameters.worker or "this host"].append(percent)
+            measured[job.parameters.worker or "this host"].append((percent, job))
     judged = Judgement()
-    for worker, percents in sorted(readings.items()):
-        subject, average = f"{name} of {worker}", fmean(percents)
+    for worker, of_worker in sorted(measured.items()):
+        subject, average = f"{name} of {worker}", fmean(percent for percent, _ in of_worker)
         if average <= limit:
             judged += Judgement.fine("resource", subject)
-        elif len(percents) >= LEAST_JOBS:
+        elif len(of_worker) >= LEAST_JOBS:
             left = max(100.0 - average, 0.01)
+            worst = worst_of([job for _, job in of_worker])
             judged += Judgement.bad(
                 AlertDraft(
                     alert_type="resource",
                     subject=subject,
-                    severity=severity_of((100.0 - limit) / left),
-                    message=f"{name} of {worker} averages {average:.0f} % over {len(percents)} "
+                    severity=severity_of(min((100.0 - limit) / left, worst)),
+                    message=f"{name} of {worker} averages {average:.0f} % over {len(of_worker)} "
                     f"jobs (limit {limit:.0f} %): {remedy}.",
                     threshold_value=limit,
                     actual_value=average,
-                    details={"worker": worker, "jobs": len(percents)},
+                    details={"worker": worker, "jobs": len(of_worker)},
                 )
             )
     return judged

@@ -56,7 +56,14 @@ class GuardedSampling:
                 self._note(error)
         if self._failure is None:
             return ResourceUse()
-        names = ("gpu", "cpu_utilization_avg", "memory_used_mb", "disk_read_mb", "disk_write_mb")
+        names = (
+            "gpu",
+            "cpu_utilization_avg",
+            "cpu_utilization_own",
+            "memory_used_mb",
+            "disk_read_mb",
+            "disk_write_mb",
+        )
         return ResourceUse(unmeasured=dict.fromkeys(names, self._failure))
 
     def _note(self, error: Exception) -> None:

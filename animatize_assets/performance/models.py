@@ -88,7 +88,12 @@ class ResourceUse(Record):
     vram_used_mb: Megabytes | None = Field(default=None, description="average, 10^6 bytes")
     vram_peak_mb: Megabytes | None = None
     vram_total_mb: Megabytes | None = None
-    cpu_utilization_avg: Percent | None = Field(default=None, description="of all cores")
+    cpu_utilization_avg: Percent | None = Field(
+        default=None, description="of all cores, by everybody"
+    )
+    cpu_utilization_own: Percent | None = Field(
+        default=None, description="of all cores, by the process of the job and its descendants"
+    )
     memory_used_mb: Megabytes | None = Field(default=None, description="peak of the job's process")
     memory_total_mb: Megabytes | None = None
     disk_read_mb: Megabytes | None = None

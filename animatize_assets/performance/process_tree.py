@@ -78,7 +78,7 @@ class ProcessTree:
 
     def memory_mb(self) -> Reading:
         """Return the resident memory of all, MB; pages that they share count more than once."""
-        return self._sum(lambda process: float(process.memory_info().rss))
+        return self._sum(lambda process: process.memory_info().rss / MEGA)
 
     def read_mb(self) -> Reading:
         """Return what all have read from disks so far, MB."""
@@ -87,6 +87,10 @@ class ProcessTree:
     def written_mb(self) -> Reading:
         """Return what all have written to disks so far, MB."""
         return self._sum(_bytes_of("write_bytes"))
+
+    def cpu_s(self) -> Reading:
+        """Return the CPU seconds that all have used so far, children that ended included."""
+        return self._sum(_cpu_seconds)
 
     def own_peak_mb(self) -> Reading:
         """Return the most memory that the root by itself ever had, MB."""
@@ -135,7 +139,14 @@ class ProcessTree:
                 continue
             except psutil.AccessDenied:
                 return Reading(None, f"no permission to read that of the child {child.pid}")
-        return Reading(total / MEGA)
+        return Reading(total)
+
+
+def _cpu_seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    # of children that were waited for; 0 where the system does not tell
+    ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return float(times.user + times.system + ended)
 
 
 def _target(link: Path) -> str | None:
@@ -150,6 +161,6 @@ def _bytes_of(name: str) -> Callable[[psutil.Process], float]:
         counters = getattr(process, "io_counters", None)
         if counters is None:
             raise NotImplementedError
-        return float(getattr(counters(), name))
+        return float(getattr(counters(), name)) / MEGA
 
     return read

@@ -13,7 +13,7 @@ from typing import Any
 
 from animatize_assets.performance.gpu import GpuMonitor
 from animatize_assets.performance.gpu_attribution import GpuFigures, JobProcesses, judge
-from animatize_assets.performance.host import Machine
+from animatize_assets.performance.host import CpuMark, Machine
 from animatize_assets.performance.models import ResourceUse
 from animatize_assets.performance.process_tree import ProcessTree, Reading
 
@@ -29,9 +29,9 @@ class ResourceSampler:
     What a job gets:
 
     - CPU: the utilization of the machine (all cores, everybody's work) from start to stop, since
-      a busy machine slows a job down whoever keeps it busy;
-    - memory and disk: of this process and its descendants. Jobs that run in one process at the
-      same time each get all of it;
+      a busy machine slows a job down whoever keeps it busy; and the part of it that is its own;
+    - that part, memory and disk: of this process and its descendants. Jobs that run in one process
+      at the same time each get all of it;
     - GPU: see ``gpu_attribution``. A job that ends before its first sample gets none.
     """
 
@@ -138,6 +138,7 @@ class JobSampling:
         self.gpu = GpuFigures()
         tree.search()
         self._cpu = machine.cpu_mark()
+        self._own_cpu = tree.cpu_s()
         self._own_peak = tree.own_peak_mb()
         self._read = tree.read_mb()
         self._written = tree.written_mb()
@@ -168,8 +169,10 @@ class JobSampling:
         self.add_memory(self._tree.memory_mb())
         known: dict[str, Any] = {"memory_total_mb": self._machine.memory_total_mb}
         unmeasured: dict[str, str] = {}
+        cpu = self._machine.cpu_mark()
         readings = {
-            "cpu_utilization_avg": self._cpu_utilization(),
+            "cpu_utilization_avg": self._cpu_utilization(cpu),
+            "cpu_utilization_own": self._own_cpu_utilization(cpu),
             "memory_used_mb": self._memory_peak(),
             "disk_read_mb": _difference(self._read, self._tree.read_mb()),
             "disk_write_mb": _difference(self._written, self._tree.written_mb()),
@@ -184,8 +187,18 @@ class JobSampling:
         unmeasured |= gpu_unmeasured
         return ResourceUse(**known, unmeasured=unmeasured)
 
-    def _cpu_utilization(self) -> Reading:
-        share = self._cpu.utilization_until(self._machine.cpu_mark())
+    def _cpu_utilization(self, until: CpuMark) -> Reading:
+        share = self._cpu.utilization_until(until)
+        return Reading(share, "the job was shorter than a tick of the CPU clock")
+
+    def _own_cpu_utilization(self, until: CpuMark) -> Reading:
+        used = _difference(self._own_cpu, self._tree.cpu_s())
+        if used.value is None:
+            return used
+        # The same arithmetic as for the machine, so that the two can be compared.
+        share = CpuMark(0.0, self._cpu.capacity_s).utilization_until(
+            CpuMark(used.value, until.capacity_s)
+        )
         return Reading(share, "the job was shorter than a tick of the CPU clock")
 
     def _memory_peak(self) -> Reading:

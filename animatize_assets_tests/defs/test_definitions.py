@@ -56,9 +56,9 @@ with open_instance(Path(sys.argv[1])) as instance:
     keys = register(instance, Path(sys.argv[1]), 2)
     assert run(instance, keys, definitions=definitions).success
     new_uploads(dg.build_sensor_context(instance=instance), Stores())
-    new_images(dg.build_sensor_context(instance=instance))
     given = default_resources()
     context = dg.build_sensor_context(instance=instance)
+    new_images(context, given["stores"], given["performance"])
     performance_alerts(context, given["performance"], given["stores"])
     estimator_drift(context, given["performance"])
     for job in ("close_performance_day", "write_weekly_report"):

@@ -112,6 +112,38 @@ def test_the_cpu_of_each_worker_is_judged_by_what_is_left() -> None:
     assert judged.cleared == (fingerprint_of("resource", "CPU use of b"),)
 
 
+def _busy(own: float | None, **known: object) -> list[JobRecord]:
+    fields = {"cpu_utilization_avg": 99.0, "cpu_utilization_own": own} | known
+    return [job(n, resources=ResourceUse.model_validate(fields)) for n in range(12)]
+
+
+def test_a_cpu_in_use_by_the_job_itself_is_no_alarm() -> None:
+    cleared = (fingerprint_of("resource", "CPU use of this host"),)
+    assert alerts.high_cpu(_busy(98.0), LIMITS) == Judgement(cleared=cleared)
+    assert alerts.high_cpu(_busy(80.0), LIMITS) == Judgement(cleared=cleared)
+
+
+@pytest.mark.parametrize(("own", "severity"), [(70, "low"), (50, "medium"), (30, "high")])
+def test_a_cpu_that_others_use_is_told_by_what_they_take(own: float, severity: str) -> None:
+    (draft,) = alerts.high_cpu(_busy(own), LIMITS).drafts
+    assert (draft.severity, draft.actual_value) == (severity, 99.0)
+
+
+def test_a_cpu_of_which_nobody_knows_who_used_it_is_told_by_what_is_left() -> None:
+    (draft,) = alerts.high_cpu(_busy(None), LIMITS).drafts
+    assert draft.severity == "critical"
+
+
+def test_a_job_that_keeps_its_gpu_waiting_is_told_though_it_uses_the_cpu_itself() -> None:
+    (draft,) = alerts.high_cpu(_busy(98.0, gpu_model="A", gpu_utilization_avg=30.0), LIMITS).drafts
+    assert draft.severity == "critical"
+
+
+def test_the_cpu_is_not_judged_by_jobs_of_a_few_ticks() -> None:
+    short = [each.model_copy(update={"total_time_seconds": 0.05}) for each in _busy(None)]
+    assert alerts.high_cpu(short, LIMITS) == Judgement()
+
+
 def test_a_full_device_is_told() -> None:
     use = ResourceUse(vram_peak_mb=23_900, vram_total_mb=24_000)
     (draft,) = alerts.high_vram([job(n, resources=use) for n in range(10)]).drafts

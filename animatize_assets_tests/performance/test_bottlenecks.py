@@ -158,6 +158,12 @@ def in_use(plan: dict[str, Any], number: int, random: np.random.Generator) -> No
     plan["gpu"], plan["cpu"] = random.uniform(96, 100), random.uniform(82, 95)
 
 
+def rendering_here(plan: dict[str, Any], number: int, random: np.random.Generator) -> None:
+    """No GPU: the work itself uses all cores."""
+    plan["gpu"], plan["cpu"] = None, random.uniform(90, 100)
+    plan["own_cpu"] = plan["cpu"] - random.uniform(0, 15)
+
+
 def reused_gpu(plan: dict[str, Any], number: int, random: np.random.Generator) -> None:
     plan["gpu"], plan["attribution"] = random.uniform(10, 40), "shared"
 
@@ -178,6 +184,7 @@ def hiccup(plan: dict[str, Any], number: int, random: np.random.Generator) -> No
         higher_rated,
         cold_starts,
         in_use,
+        rendering_here,
         reused_gpu,
         hiccup,
         always(gpu=None),
@@ -231,6 +238,22 @@ def test_a_cpu_that_slows_jobs_tells_by_how_much() -> None:
 
     finding = found(hog, count=240)["cpu_bottleneck"]
     assert float(finding.metrics["slowdown"]) == pytest.approx(1.8, rel=0.1)
+
+
+def test_a_cpu_that_others_use_is_a_bottleneck_by_what_they_take() -> None:
+    def crowded_by(own: float) -> Change:
+        def change(plan: dict[str, Any], number: int, random: np.random.Generator) -> None:
+            plan |= {"gpu": None, "cpu": random.uniform(90, 100), "own_cpu": own}
+
+        return change
+
+    half, tenth = (found(crowded_by(own))["cpu_bottleneck"] for own in (50.0, 10.0))
+    assert half.metrics["cpu_utilization_own_median"] == 50
+    assert 0 < half.severity < tenth.severity
+
+
+def test_a_gpu_that_waits_for_the_jobs_own_cpu_work_is_a_cpu_bottleneck() -> None:
+    assert set(found(always(cpu=96.0, own_cpu=95.0, gpu=70.0))) == {"cpu_bottleneck"}
 
 
 def test_the_part_that_fails_is_named() -> None:

@@ -47,6 +47,17 @@ def test_a_childs_memory_counts(child: subprocess.Popen[bytes]) -> None:
     assert child.pid in tree.pids()
 
 
+def test_the_cpu_of_this_process_and_of_children_that_ended_counts() -> None:
+    tree = always_searching()
+    before = tree.cpu_s().value
+    burn = "import time\nwhile time.process_time() < 0.2: pass"
+    subprocess.run([sys.executable, "-S", "-c", burn], check=True)
+    after = tree.cpu_s().value
+    assert before is not None
+    assert after is not None
+    assert after - before >= 0.18  # a tick of the clock less
+
+
 def test_a_child_that_is_gone_counts_no_longer(child: subprocess.Popen[bytes]) -> None:
     tree = always_searching()
     tree.search()

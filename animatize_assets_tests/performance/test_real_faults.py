@@ -14,6 +14,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -154,6 +155,23 @@ def test_a_cpu_hog_is_a_cpu_bottleneck() -> None:
     finding = by_type(find_bottlenecks(hogged, earlier=healthy))["cpu_bottleneck"]
     assert finding.affected_jobs >= JOBS / 3
     assert finding.metrics["slowdown_from"] == "like jobs on a CPU with room"
+
+
+@pytest.mark.full
+def test_work_that_uses_all_cores_itself_is_no_cpu_bottleneck() -> None:
+    cores = os.cpu_count() or 1
+
+    def work(job: TrackedJob) -> None:
+        job.mark_phase("processing")
+        with ThreadPoolExecutor(cores) as pool:  # hashing lets go of the interpreter's lock
+            list(pool.map(compute, [60] * cores))
+
+    jobs = tracked(work, sampled=True)
+    by_others = jobs["cpu_utilization_avg"] - jobs["cpu_utilization_own"]
+    if float((by_others > Thresholds().others_cpu_percent).mean()) > 0.1:
+        pytest.skip("others keep this machine's cores busy: the jobs are not alone")
+    assert jobs["cpu_utilization_avg"].median() > Thresholds().high_cpu_percent
+    assert find_bottlenecks(jobs) == ()
 
 
 def asked_together(url: str) -> pd.DataFrame:

@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from animatize_assets.performance.gpu import GpuReading
-from animatize_assets.performance.process_tree import ProcessTree
+from animatize_assets.performance.host import CpuMark, Machine
+from animatize_assets.performance.process_tree import ProcessTree, Reading
 from animatize_assets.performance.sampling import ResourceSampler
 from animatize_assets_tests.performance.stubbed_nvml import (
     GPU_IS_LOST,
@@ -71,7 +72,9 @@ def test_a_job_is_found_on_its_device_by_its_process(machine: StubbedMachine) ->
     assert use["gpu_utilization_avg"] == 40
     assert use["vram_peak_mb"] == 5000
     assert use["vram_total_mb"] == 80_000
-    assert set(use["unmeasured"]) <= {"cpu_utilization_avg"}, "it may end before a clock's tick"
+    assert set(use["unmeasured"]) <= {"cpu_utilization_avg", "cpu_utilization_own"}, (
+        "it may end before a clock's tick"
+    )
 
 
 def test_a_child_of_the_job_is_found_too(machine: StubbedMachine) -> None:
@@ -275,6 +278,39 @@ def test_a_job_that_waits_until_the_cpu_clock_ticked_gets_the_machines_use() -> 
     sampler.close()
     assert use.cpu_utilization_avg is not None
     assert 0 <= use.cpu_utilization_avg <= 100
+
+
+def test_a_job_gets_its_own_part_of_the_machines_cpu_use() -> None:
+    class TwoCores(Machine):
+        """Three seconds in which somebody else used two core-seconds."""
+
+        passed = 0.0
+
+        def cpu_mark(self) -> CpuMark:
+            return CpuMark(2.0 * self.passed + own.used, 6.0 * self.passed)
+
+    class Own(ProcessTree):
+        used = 0.0
+
+        def cpu_s(self) -> Reading:
+            return Reading(self.used)
+
+    own = Own()
+    machine = TwoCores()
+    sampler = ResourceSampler(NEVER_S, tree=own, machine=machine)
+    job = sampler.start()
+    own.used, machine.passed = 3.0, 1.0
+    use = job.stop()
+    sampler.close()
+    assert use.cpu_utilization_avg == pytest.approx(100 * 5 / 6)
+    assert use.cpu_utilization_own == pytest.approx(50)
+    # A child that nobody waited for takes its figures along: not measured is not 0.
+    job = sampler.start()
+    own.used, machine.passed = 1.0, 2.0
+    use = job.stop()
+    sampler.close()
+    assert use.cpu_utilization_own is None
+    assert "child" in use.unmeasured["cpu_utilization_own"]
 
 
 def test_a_job_is_told_the_same_when_it_is_stopped_twice() -> None:

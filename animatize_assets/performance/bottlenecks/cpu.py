@@ -1,10 +1,14 @@
 """A CPU that holds the work up: ``cpu_bottleneck``.
 
 Physical idea: while all cores are busy and the GPU is not, the GPU waits for the CPU; without a
-GPU, the saturated CPU itself is what limits. When both are saturated the machine is simply in use.
+GPU, a CPU that others keep busy is what a job waits for. When CPU and GPU are both saturated the
+machine is simply in use, and so is a CPU on which a job computes alone: rendering on this machine
+uses all of it by design, and nothing waits. Where it is not known whose use it is, a saturated CPU
+without a GPU counts as the limit.
 
-Statistic: how many jobs have an average CPU utilisation above the limit (80 % by default) and no
-saturated GPU, by :func:`~animatize_assets.performance.bottlenecks.scopes.sustained`. The gain is
+Statistic: how many jobs have an average CPU utilisation above the limit (80 % by default), no
+saturated GPU and, where they use no GPU, others on the CPU with more than what the limit leaves
+(20 %), by :func:`~animatize_assets.performance.bottlenecks.scopes.sustained`. The gain is
 estimated by comparing them with like jobs of equal work on a CPU with room, or, when there are
 none, from how long the GPU waited.
 """
@@ -26,6 +30,7 @@ from animatize_assets.performance.bottlenecks.findings import (
 )
 from animatize_assets.performance.bottlenecks.likeness import longer_than_like, work_seconds
 from animatize_assets.performance.bottlenecks.scopes import Sustained, sustained
+from animatize_assets.performance.thresholds import LEAST_CPU_SECONDS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,14 +41,16 @@ _SIGNIFICANCE = 0.01
 
 
 def cpu_bottleneck(period: Period) -> Bottleneck | None:
-    """Find jobs that keep all cores busy while the GPU, if any, has room."""
+    """Find jobs whose cores are all busy while the GPU has room, or with what others do."""
     limit = period.thresholds.high_cpu_percent
     measured = period.jobs["cpu_utilization_avg"].notna()
-    jobs = period.jobs[measured]
+    jobs = period.jobs[measured & (period.jobs["total_time_seconds"] >= LEAST_CPU_SECONDS)]
     if len(jobs) < LEAST_JOBS:
         return None
     own_gpu = jobs["gpu_utilization_avg"].where(jobs["gpu_attribution"] != "shared")
-    busy = (jobs["cpu_utilization_avg"] > limit) & ~(own_gpu >= _SATURATED_GPU)
+    by_others = jobs["cpu_utilization_avg"] - jobs["cpu_utilization_own"]
+    is_its_own = jobs["gpu_model"].isna() & (by_others <= period.thresholds.others_cpu_percent)
+    busy = (jobs["cpu_utilization_avg"] > limit) & ~(own_gpu >= _SATURATED_GPU) & ~is_its_own
     found = sustained(jobs, busy)
     if found is None:
         return None
@@ -105,7 +112,13 @@ def _finding(
     if np.isfinite(gpu):
         metrics["gpu_utilization_median"] = gpu
     # Utilisation ends at 100 %, so how far it is beyond the limit is told by what is left idle.
-    reach = max((100 - limit) / max(100 - typical, (100 - limit) / 5), slowdown)
+    reach = (100 - limit) / max(100 - typical, (100 - limit) / 5)
+    own = float(affected["cpu_utilization_own"].where(affected["gpu_model"].isna()).median())
+    if np.isfinite(own):
+        metrics["cpu_utilization_own_median"] = own
+        # With the CPU to itself a job could use what is busy now: so many times its own part.
+        reach = min(reach, typical / max(own, 1.0))
+    reach = max(reach, slowdown)
     slower = f" They take {slowdown:.2f} times as long ({how})." if slowdown > 1 else ""
     saving = (
         f"it saves about {percent(gain)} of the period's seconds"
