@@ -24,6 +24,7 @@ from animatize_assets.generation.comfyui_outcome import (
 from animatize_assets.generation.http_exchange import Answer, HttpExchange, Unanswered
 from animatize_assets.generation.polling import Patience
 from animatize_assets.generation.verification import media_type_of
+from animatize_assets.telemetry.tracing import TRACEPARENT, current_traceparent
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +93,10 @@ class ComfyUIServer:
         self, graph: Mapping[str, Any], prompt_id: str, patience: Patience
     ) -> dict[str, Any] | None:
         """Submit a prompt and return the answer; None when it was lost and the server has it."""
-        body = {"prompt": graph, "client_id": prompt_id, "prompt_id": prompt_id}
+        body: dict[str, Any] = {"prompt": graph, "client_id": prompt_id, "prompt_id": prompt_id}
+        if (traceparent := current_traceparent()) is not None:
+            # kept with the prompt in the server's history; its nodes see it as hidden input
+            body["extra_data"] = {TRACEPARENT: traceparent}
         lost: Unanswered | None = None
         for _ in range(TIMES_SUBMITTED):
             try:

@@ -32,7 +32,10 @@ from animatize_assets.generation.rate_limit import Clock, Sleep
 from animatize_assets.generation.retrying import with_retries
 from animatize_assets.generation.station import BreakerOpen, Station
 from animatize_assets.generation.verification import verify_picture
+from animatize_assets.telemetry import metrics
+from animatize_assets.telemetry.calls import TracedCall, traced_call
 from animatize_assets.telemetry.job_tracking import JobTracker, TrackedJob
+from animatize_assets.telemetry.tracing import JOB_ID, describe
 
 _log = logging.getLogger(__name__)
 
@@ -104,13 +107,17 @@ class Journey:
             if self._was_refused and not (station.in_house or self._policy.share_refused):
                 continue
             try:
-                return await self._ask(station)
+                delivery = await self._ask(station)
             except _OutOfTime:
                 self._is_late = True
             except (BreakerOpen, BudgetExceeded, ProviderError, NotConfigured) as error:
                 last = error
                 if not self._goes_on(station, error):
                     break
+            else:
+                if delivery.made.provider != _name_of(stations[0]):
+                    metrics.count_fallback(_name_of(stations[0]), delivery.made.provider)
+                return delivery
         remark = f" Its deadline of {self._policy.deadline_s:.0f} s is over." * self._is_late
         raise self._log.nothing_delivered(self._request.image_key, remark) from last
 
@@ -151,6 +158,7 @@ class Journey:
             await asyncio.to_thread(self._keep, delivery)
         settle = station.ledger.settle
         await _noted(settle, begun, cost_usd=made.cost_usd, usage=made.usage)
+        metrics.add_cost(station.name, "picture", made.cost_usd)
         return delivery
 
     async def _try(self, station: Station) -> tuple[Begun, MadePicture]:
@@ -172,6 +180,7 @@ class Journey:
             shared_place(shared, station.name, station.concurrency, check),
         ):
             called_up()
+            metrics.record_queue("provider", self._around.clock() - queued_at)
             left_s = self._ends_at - self._around.clock()
             if left_s < self._policy.least_left_s and not station.in_house:
                 raise _OutOfTime
@@ -254,20 +263,33 @@ class Journey:
             station.ledger.note_remote(begun.call_id, remote_id, resume)
 
         call = Call(timeout_s=timeout_s, note_remote=note, resume=begun.resume)
-        try:
-            async with asyncio.timeout(None if station.in_house else timeout_s + GRACE_S):
-                with self._tracked(station, begun) as job:
-                    made = await station.provider.make(self._request, call)
-                    job.note(cost_usd=made.cost_usd, retries=len(self._log.attempts))
-                    job.mark_success()
-                return made
-        except TimeoutError as error:
-            raise ProviderError(
-                f"{station.name} ({station.model}) gave no answer within {timeout_s:.0f} s.",
-                kind="ambiguous",
-                remote_id=begun.remote_id,
-                billed_usd=None,
-            ) from error
+        with self._traced(station) as traced:
+            try:
+                async with asyncio.timeout(None if station.in_house else timeout_s + GRACE_S):
+                    with self._tracked(station, begun) as job:
+                        made = await station.provider.make(self._request, call)
+                        job.note(cost_usd=made.cost_usd, retries=len(self._log.attempts))
+                        job.mark_success()
+            except TimeoutError as error:
+                raise ProviderError(
+                    f"{station.name} ({station.model}) gave no answer within {timeout_s:.0f} s.",
+                    kind="ambiguous",
+                    remote_id=begun.remote_id,
+                    billed_usd=None,
+                ) from error
+            traced.made(made.usage, response_id=made.remote_id or begun.remote_id)
+        return made
+
+    def _traced(self, station: Station) -> AbstractContextManager[TracedCall]:
+        return traced_call(
+            "generate_content",
+            station.name,
+            station.model,
+            image_key=self._request.image_key,
+            run_id=self._run_id,
+            clock=self._around.clock,
+            in_house=station.in_house,
+        )
 
     def _tracked(self, station: Station, begun: Begun) -> AbstractContextManager[TrackedJob]:
         """Track one call; fetching what an earlier one had made is a job of its own.
@@ -275,8 +297,10 @@ class Journey:
         Work that costs nothing has no id of the ledger's to tell it from that of other processes.
         """
         request = self._request
+        job_id = f"{begun.call_id}-{uuid4().hex[:12]}"
+        describe({JOB_ID: job_id})
         return self._around.tracker.track(
-            f"{begun.call_id}-{uuid4().hex[:12]}",
+            job_id,
             "image",
             {
                 "job_type": PROVIDER_CALL if begun.resume is None else PROVIDER_FETCH,
@@ -298,6 +322,11 @@ class Journey:
         self._log.failed(begun, error)
         fail = station.ledger.fail
         await _noted(fail, begun, kind=kind_of(error), billed_usd=possible_spend(error))
+        metrics.add_cost(station.name, "picture", possible_spend(error))
+
+
+def _name_of(station: Station | str) -> str:
+    return station if isinstance(station, str) else station.name
 
 
 async def _noted(write: Callable[..., None], begun: Begun, **outcome: Any) -> None:

@@ -18,6 +18,7 @@ from animatize_assets.errors import ProviderError
 from animatize_assets.generation.failures import rule_of
 from animatize_assets.generation.policy import Policy
 from animatize_assets.generation.rate_limit import Sleep
+from animatize_assets.telemetry import metrics
 
 if TYPE_CHECKING:
     from tenacity import RetryCallState
@@ -96,6 +97,7 @@ async def with_retries(
             _failure_of(state).kind,
             state.upcoming_sleep,
         )
+        metrics.count_retry(provider, _failure_of(state).kind)
 
     retrying = AsyncRetrying(
         retry=retry_if_exception_type(ProviderError),

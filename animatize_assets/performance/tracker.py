@@ -26,10 +26,12 @@ from animatize_assets.performance.models import (
     Submission,
 )
 from animatize_assets.performance.tracked_job import Clocks, TrackedGenerationJob
+from animatize_assets.telemetry import metrics
 from animatize_assets.telemetry.job_tracking import UNTRACKED, TrackedJob
 
 _log = logging.getLogger(__name__)
 
+MEGA = 1_000_000
 LONGEST_JOB_ID = 128
 """The column's."""
 
@@ -107,7 +109,9 @@ class _Block:
             return
         self._leave()
         try:
-            self._tracking.recorder.record(self._job.finish(error))
+            record = self._job.finish(error)
+            self._tracking.recorder.record(record)
+            _measure(record)
         except Exception:  # noqa: BLE001  # as above
             _log.exception("Job %s is not recorded.", self._job.job_id)
 
@@ -160,6 +164,23 @@ class _Block:
             # Left in another context than entered: a generator was closed by somebody else. That
             # context still has what it had.
             _log.debug("Job %s ended in another context.", self._job_id)
+
+
+def _measure(job: JobRecord) -> None:
+    """Tell the metrics what only a finished job knows: its estimate's error, its GPU."""
+    if job.success and job.promise is not None:
+        metrics.record_estimate(
+            job.pipeline_type,
+            job.promise.method,
+            estimated_s=job.promise.predicted_seconds,
+            actual_s=job.total_time_seconds,
+        )
+    used, memory_mb = job.resources.gpu_utilization_avg, job.resources.vram_peak_mb
+    metrics.record_gpu(
+        job.pipeline_type,
+        utilization=None if used is None else used / 100,
+        memory_bytes=None if memory_mb is None else memory_mb * MEGA,
+    )
 
 
 def current_job() -> TrackedJob:

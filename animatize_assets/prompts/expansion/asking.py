@@ -20,7 +20,10 @@ from animatize_assets.prompts.expansion.failures import provider_error, refused_
 from animatize_assets.prompts.expansion.parameters import DROPPABLE, RefusedParameters
 from animatize_assets.prompts.expansion.schema import as_bytes, fingerprint
 from animatize_assets.prompts.expansion.text_models import TextModel, most_usd
+from animatize_assets.telemetry.calls import traced_call
 from animatize_assets.telemetry.job_tracking import JobTracker, NoTracking
+from animatize_assets.telemetry.metrics import add_cost
+from animatize_assets.telemetry.tracing import JOB_ID, describe
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
@@ -111,16 +114,22 @@ class ChatClient:
             "partition_key": expense.image_key,
             "run_id": expense.run_id,
         }
+        traced = traced_call(
+            "chat", "openai", model.name, image_key=expense.image_key, run_id=expense.run_id
+        )
         try:
-            with self._tracker.track(call_id, "image", known) as job:
+            with traced as call, self._tracker.track(call_id, "image", known) as job:
+                describe({JOB_ID: call_id})
                 answer = await self._exchange(model, sent)
                 if isinstance(answer, TextAnswer):
                     job.note(cost_usd=answer.cost_usd)
                     job.mark_success()
+                    call.made(answer.usage)
         except ProviderError as error:
             await asyncio.to_thread(
                 self._accounts.fail, call_id, kind=error.kind, billed_usd=error.billed_usd
             )
+            add_cost("openai", "expansion", error.billed_usd)
             raise
         if isinstance(answer, str):
             await asyncio.to_thread(
@@ -130,6 +139,7 @@ class ChatClient:
         await asyncio.to_thread(
             self._accounts.settle, call_id, cost_usd=answer.cost_usd, usage=answer.usage
         )
+        add_cost("openai", "expansion", answer.cost_usd)
         return answer
 
     async def _exchange(self, model: TextModel, sent: Mapping[str, Any]) -> TextAnswer | str:
