@@ -11,6 +11,8 @@
     ├── RenderingFailed     frames or a clip that could not be made or checked
     ├── StorageFailed       an artefact that could not be stored or read back
     ├── NotConfigured       something asked for that needs a key, a file or an extra dependency
+    ├── NoJobs              a rating of something that no job record tells of
+    ├── BatchNotFound       an id that no run or backfill has
     ├── NotEnoughJobs       an estimator that has too few finished jobs to learn from
     ├── ProviderError       a provider that did not deliver (``kind``: :data:`FAILURE_KINDS`)
     ├── WebhookRefused      a message about a batch that is not surely OpenAI's
@@ -108,6 +110,18 @@ class NotConfigured(AnimatizeError):
     """Something asked for needs a key, a file or an extra dependency that is not there."""
 
     code = "not_configured"
+
+
+class NoJobs(AnimatizeError):
+    """No job record tells of what was asked about."""
+
+    code = "no_jobs"
+
+
+class BatchNotFound(AnimatizeError):
+    """An id that no Dagster run, backfill or batch has."""
+
+    code = "batch_not_found"
 
 
 class NotEnoughJobs(AnimatizeError):

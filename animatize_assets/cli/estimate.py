@@ -26,9 +26,9 @@ from animatize_assets.performance.recommendations import estimate_body, recommen
 from animatize_assets.performance.report_page import percent
 from animatize_assets.pipeline.job_parameters import LOCAL, this_worker
 from animatize_assets.pipeline.request import PipelineRequest
-from animatize_assets.pipeline.stages import STAGES
-from animatize_assets.workplace.opening import Workplace, open_workplace
-from animatize_assets.workplace.run_estimates import RunEstimate, run_estimate
+from animatize_assets.workplace.estimating import estimate_images
+from animatize_assets.workplace.opening import open_workplace
+from animatize_assets.workplace.run_estimates import RunEstimate
 
 Expand = Literal["off", "draft", "final"]
 
@@ -124,28 +124,11 @@ def _run(terminal: Terminal, keys: tuple[str, ...], request: PipelineRequest) ->
     chosen = list(dict.fromkeys(resolve_key(key, known) for key in keys)) or list(known)
     if not chosen:
         terminal.say("No image has been ingested here yet. See: animatize ingest")
-    told = _estimated(workplace, chosen, request)
+    told = estimate_images(workplace, chosen, request)
     terminal.document(told.model_dump(mode="json"))
     if chosen:
         terminal.say(_run_page(told))
     return 0
-
-
-def _estimated(workplace: Workplace, keys: list[str], request: PipelineRequest) -> RunEstimate:
-    estimator = workplace.performance.time_estimator
-    records = (workplace.images.get(key) for key in keys)
-    images = [(each.image_key, each.width, each.height) for each in records]
-    if not images:
-        return run_estimate(images, request, STAGES, estimator, 1)
-    with workplace.workshop() as workshop:
-        return run_estimate(
-            images,
-            request,
-            STAGES,
-            estimator,
-            workshop.images_at_once(request),
-            provider_model=workshop.pictures.provider(request.provider).model,
-        )
 
 
 def _run_page(told: RunEstimate) -> RenderableType:

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from math import prod
-
 import click
 from rich.console import RenderableType
 
 from animatize_assets.cli.keys import resolve_key
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.generation.catalogue import expected_cost, load_catalogue, nearest_size
-from animatize_assets.generation.quote import History, Planned, Quote
-from animatize_assets.generation.quote import quote as quoted
-from animatize_assets.generation.source_image import sent_size
-from animatize_assets.pipeline.generation_setup import ProviderSetup
-from animatize_assets.rendering.size import output_size
+from animatize_assets.generation.quote import Quote
 from animatize_assets.workplace.opening import Workplace, open_workplace
+from animatize_assets.workplace.quoting import quote_pictures
 
 
 def quote(
@@ -34,35 +27,10 @@ def quote(
     workplace = open_workplace()
     known = workplace.known_keys()
     chosen = known if everything else [resolve_key(key, known) for key in keys]
-    planned = [_planned(workplace, key, provider, size) for key in chosen]
-    history = History()
-    if workplace.exists:
-        since = datetime.now(UTC) - timedelta(seconds=workplace.generation.results_ttl_s)
-        history = History.read(workplace.images.engine, [provider], since=since)
-    told = quoted(planned, history)
+    told = quote_pictures(workplace, chosen, provider, size)
     terminal.document(told.model_dump(mode="json"))
     terminal.say(_page(told, provider, workplace))
     return 0 if told.expected_usd is not None else 1
-
-
-def _planned(
-    workplace: Workplace, key: str, provider: str, size: tuple[int, int] | None
-) -> Planned:
-    image = workplace.images.get(key)
-    catalogue = load_catalogue()
-    named = workplace.generation.providers.get(provider, ProviderSetup()).model
-    today = datetime.now(UTC).date()
-    model = catalogue.get(provider, named, today) if named else catalogue.default(provider)
-    width, height = output_size(image.width, image.height, size=size)
-    asked = nearest_size(model, width, height)
-    price = expected_cost(
-        model,
-        width,
-        height,
-        input_image=model.takes.input_image,
-        input_pixels=prod(sent_size((image.width, image.height), asked)),
-    )
-    return Planned(provider, key, price)
 
 
 def _page(told: Quote, provider: str, workplace: Workplace) -> RenderableType:

@@ -11,7 +11,7 @@ Belongs here: accepting and finding images. Does not belong here: checks (``vali
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,6 +39,8 @@ _EXTENSIONS: dict[ImageFormat, str] = {
     "bmp": "bmp",
     "tiff": "tif",
 }
+_KEYS_AT_ONCE = 500
+"""Bound values of one statement; old versions of SQLite take 999."""
 _FAST_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1)
 
 
@@ -127,6 +129,27 @@ class ImageStore:
         """Return the keys of all images in the order in which they were registered."""
         with self._engine.connect() as connection:
             return tuple(connection.scalars(select(images.c.image_key).order_by(images.c.id)))
+
+    def sizes(self, image_keys: Sequence[str]) -> tuple[tuple[str, int, int], ...]:
+        """Return key, width and height (px) of each of these images, in the order asked for.
+
+        Raises:
+            ImageNotFound: no accepted image has one of these keys.
+
+        """
+        found: dict[str, tuple[str, int, int]] = {}
+        with self._engine.connect() as connection:
+            for at in range(0, len(image_keys), _KEYS_AT_ONCE):
+                some = image_keys[at : at + _KEYS_AT_ONCE]
+                query = select(images.c.image_key, images.c.width, images.c.height)
+                for key, width, height in connection.execute(
+                    query.where(images.c.image_key.in_(some))
+                ):
+                    found[key] = (key, width, height)
+        for image_key in image_keys:
+            if image_key not in found:
+                raise ImageNotFound(f"No image has the key '{image_key}'; ingest its file first.")
+        return tuple(found[image_key] for image_key in image_keys)
 
     def open_pixels(self, image_key: str) -> NDArray[np.uint8]:
         """Return an image's normalised pixels, full size: rows x columns x RGB, uint8.
