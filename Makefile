@@ -80,6 +80,10 @@ fix: install ## format, and mend what ruff can mend
 ui: install instance ## the Dagster UI, daemon and sensors on http://127.0.0.1:3000
 	dg dev --host 127.0.0.1 --port 3000
 
+.PHONY: serve
+serve: install instance ## the REST API and the dashboard on http://127.0.0.1:8328
+	@animatize serve
+
 .PHONY: env
 env: install instance ## the exports for calling dg or dagster yourself; README: With Dagster
 	@for name in ANIMATIZE_DATA_DIR DAGSTER_HOME DAGSTER_DISABLE_TELEMETRY VIRTUAL_ENV PATH; do \

@@ -185,6 +185,22 @@ class Settings(BaseSettings):
         default=None, description="Address that alerts are posted to as JSON."
     )
 
+    serve_host: str = Field(
+        default="127.0.0.1", description="Address that the web service listens on."
+    )
+    serve_port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        default=8328, description="Port that the web service listens on."
+    )
+    serve_hosts: tuple[str, ...] = Field(
+        default=(), description="Further names by which the web service is reached."
+    )
+    serve_origins: tuple[str, ...] = Field(
+        default=(), description="Origins of pages elsewhere that may call the web service (CORS)."
+    )
+    serve_requests_per_s: Annotated[float, Field(gt=0, le=100_000)] = Field(
+        default=200, description="Requests a second that one client may send to the web service."
+    )
+
     @classmethod
     def read(cls) -> Self:
         """Read the environment.

@@ -319,6 +319,24 @@ def ledger() -> None:
     """
 
 
+@animatize.command(short_help="The REST API and the dashboard; or an access token for them.")
+@click.option("--host", help="Address to listen on. Default: ANIMATIZE_SERVE_HOST, or 127.0.0.1.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0: any free one. Default: ANIMATIZE_SERVE_PORT, or 8328.",
+)
+@click.option("--new-token", metavar="NAME", help="Make an access token, show it once and end.")
+@click.option("--scope", type=click.Choice(["read", "write"]), help="Of the token. Default: read.")
+@click.option("--remove-token", metavar="NAME", help="Remove an access token and end.")
+@_command
+def serve() -> None:
+    """Serve the REST API and the dashboard until Ctrl-C.
+
+    On loopback no token is needed until there is one; anywhere else one must be there before.
+    """
+
+
 @animatize.command(short_help="Receive OpenAI's messages about batches, instead of polling.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8329, show_default=True)
 @_command

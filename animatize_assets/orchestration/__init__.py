@@ -6,6 +6,8 @@ of Dagster's objects. Belongs here: everything that needs a live Dagster instanc
 run. Does not belong here: assets, and what a person sees.
 """
 
+from dagster import DagsterInstance
+
 from animatize_assets.orchestration.code_location import PipelineAsset, pipeline_assets
 from animatize_assets.orchestration.home import open_instance, prepare_home
 from animatize_assets.orchestration.partitions import (
@@ -31,6 +33,7 @@ from animatize_assets.orchestration.runs import (
 __all__ = [
     "QUIET",
     "VERBOSE",
+    "DagsterInstance",
     "ImageResult",
     "ImageState",
     "PipelineAsset",

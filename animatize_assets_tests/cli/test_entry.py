@@ -16,7 +16,7 @@ COMMANDS = (
     *("demo", "ingest", "run", "show", "analyze", "status"),
     *("providers", "doctor", "estimate", "quote", "reproduce"),
     *("rate", "report", "bottlenecks", "trends", "alerts", "train"),
-    *("cache", "ledger", "webhook"),
+    *("cache", "ledger", "serve", "webhook"),
 )
 
 
@@ -40,7 +40,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert "click" in loaded
     assert not loaded & {
         "av", "cv2", "dagster", "numpy", "onnxruntime", "PIL", "pydantic", "rich", "scipy",
-        "sklearn", "sqlalchemy", "upath", "yaml",
+        "fastapi", "sklearn", "sqlalchemy", "upath", "yaml",
     }  # fmt: skip
 
 

@@ -1,0 +1,80 @@
+"""The application: which routers it has, and the layers that every request passes.
+
+Belongs here: putting it together. Does not belong here: routes (``routes``), how it is served
+(``server``).
+
+From outside to inside: ``Answering`` (headers, nothing leaks), CORS, ``AccessControl``, the routes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import APIRouter, FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from animatize_assets import __version__
+from animatize_assets.web.access import AccessControl
+from animatize_assets.web.answering import Answering
+from animatize_assets.web.limits import MAX_BODY_BYTES, RateLimit
+from animatize_assets.web.openapi import PROBLEMS, describe
+from animatize_assets.web.problems import tell_problems
+from animatize_assets.web.routes import performance, session
+from animatize_assets.web.rules import Rules
+from animatize_assets.web.service import Service
+
+ROUTERS: tuple[APIRouter, ...] = (performance.router, session.router)
+"""Every router has its whole prefix itself."""
+
+PUBLIC_PATHS: tuple[str, ...] = ("/openapi.json",)
+"""What anybody may look at: it is the same for everybody and tells nothing of what is stored."""
+
+
+def create_app(service: Service) -> FastAPI:
+    """Return the application. ``service`` is closed when it shuts down."""
+    settings = service.settings
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        warming = threading.Thread(target=service.warm_up, name="warm-up", daemon=True)
+        warming.start()
+        yield
+        await run_in_threadpool(warming.join)
+        await run_in_threadpool(service.close)
+
+    app = FastAPI(
+        title="animatize_assets",
+        version=__version__,
+        summary="Camera moves from still images, and how long, how much and why they take.",
+        docs_url=None,  # its page loads scripts from elsewhere
+        redoc_url=None,
+        lifespan=lifespan,
+        responses=PROBLEMS,
+        max_body_size=MAX_BODY_BYTES,
+        redirect_slashes=False,
+        middleware=[
+            Middleware(Answering),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=sorted(service.access.origins),
+                allow_methods=["GET", "POST", "DELETE"],
+                allow_headers=["Authorization", "Content-Type"],
+            ),
+            Middleware(
+                AccessControl,
+                access=service.access,
+                rules=Rules(ROUTERS, PUBLIC_PATHS),
+                rate=RateLimit(settings.serve_requests_per_s),
+            ),
+        ],
+    )
+    app.state.service = service
+    tell_problems(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    describe(app)
+    return app

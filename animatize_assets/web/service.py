@@ -1,0 +1,116 @@
+"""What the routes work with, opened when it is first used and closed with the service.
+
+Belongs here: opening and closing. Does not belong here: HTTP, what a route does with it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from animatize_assets.images.artifacts import ArtifactStore
+from animatize_assets.images.store import ImageStore
+from animatize_assets.pipeline.generation_setup import GenerationSetup
+from animatize_assets.settings import Settings
+from animatize_assets.web.access import Access, is_loopback, lower
+from animatize_assets.web.tokens import FILE, TokenFile
+from animatize_assets.workplace.opening import Workplace
+
+if TYPE_CHECKING:
+    from animatize_assets.orchestration import DagsterInstance
+    from animatize_assets.performance.opening import PerformanceRoom
+
+_log = logging.getLogger(__name__)
+
+
+class Service:
+    """The settings of this process, its stores, and the door to Dagster. Threads share it."""
+
+    def __init__(self, workplace: Workplace, access: Access) -> None:
+        self.workplace = workplace
+        self.access = access
+        self._undo = ExitStack()
+        self._lock = threading.Lock()
+        self._dagster: DagsterInstance | None = None
+
+    @classmethod
+    def of(cls, workplace: Workplace, *, host: str | None = None) -> Service:
+        """Return the service of a workplace; ``host``: where it listens, else as it is set."""
+        settings = workplace.settings
+        access = Access(
+            token_file(settings),
+            is_loopback=is_loopback(host or settings.serve_host),
+            hosts=lower(settings.serve_hosts),
+            origins=lower(settings.serve_origins),
+        )
+        return cls(workplace, access)
+
+    @property
+    def settings(self) -> Settings:
+        """The environment as it was read when the process started."""
+        return self.workplace.settings
+
+    @property
+    def data_dir(self) -> Path:
+        """Absolute path of the data folder."""
+        return self.workplace.data_dir
+
+    @property
+    def performance(self) -> PerformanceRoom:
+        """Job records, estimators, alerts."""
+        return self.workplace.performance
+
+    @property
+    def images(self) -> ImageStore:
+        """The accepted images; its ``engine`` is also that of the ledger."""
+        return self.workplace.images
+
+    @property
+    def artifacts(self) -> ArtifactStore:
+        """What was made from the images."""
+        return self.workplace.artifacts
+
+    @property
+    def generation(self) -> GenerationSetup:
+        """What is set about providers, money and caches."""
+        return self.workplace.generation
+
+    @property
+    def dagster(self) -> DagsterInstance:
+        """The Dagster instance of the data folder, for the functions of ``orchestration``."""
+        from animatize_assets.orchestration import open_instance  # noqa: PLC0415  # a second
+
+        with self._lock:
+            if self._dagster is None:
+                self._dagster = self._undo.enter_context(open_instance(self.data_dir))
+            return self._dagster
+
+    def warm_up(self) -> None:
+        """Load what the first caller would otherwise wait for: seconds of imports."""
+        try:
+            import pandas  # noqa: F401, ICN001  # loaded, not used
+
+            from animatize_assets.performance.models import PIPELINE_TYPES  # noqa: PLC0415
+
+            for pipeline in PIPELINE_TYPES:
+                self.performance.champions(pipeline)
+            self.dagster  # noqa: B018  # opened
+        except Exception:  # noqa: BLE001  # a thread that dies tells nobody
+            _log.exception("The service could not be prepared; requests say what is wrong.")
+
+    def close(self) -> None:
+        """Close what was opened."""
+        self._undo.close()
+        opened = vars(self.workplace)  # where cached properties keep what they opened
+        if "images" in opened:
+            self.images.engine.dispose()
+        if "performance" in opened and "engine" in vars(self.performance):
+            self.performance.engine.dispose()
+
+
+def token_file(settings: Settings) -> TokenFile:
+    """Return the access tokens of a data folder."""
+    return TokenFile(settings.data_dir / FILE)
