@@ -4,6 +4,11 @@ Used while fewer than 30 jobs of a kind have ended, and said to be a heuristic. 
 of other people's machines, so it may be off by a factor; as soon as like jobs have ended, their
 median error corrects it and their spread gives it an interval. Without them it has none.
 
+Like jobs have the pipeline type, the provider, the GPU and the rate of the formula in common and,
+where no GPU is known, the worker, if both tell theirs: how far the rates of a machine are off says
+nothing of another one. Of those, the ones with the same job type, model and worker count alone as
+soon as there are two.
+
 Belongs here: the formula, its constants and where they come from. Does not belong here: learned
 estimates (``estimator``), the choice between the two.
 """
@@ -85,19 +90,18 @@ ASSUMED_FRAMES = 120
 def heuristic_seconds(submission: Submission) -> float:
     """Return the plain formula, seconds, without any correction."""
     parameters = _assumed(submission)
-    pipeline_type = submission.pipeline_type
-    if parameters.steps is None and parameters.provider != LOCAL and pipeline_type == "image":
+    if not _has_rate(submission):
         return SERVED_S * (parameters.batch_size or 1)
-    rates = RENDERED if parameters.provider == LOCAL else SAMPLED
-    rate = rates[pipeline_type]
+    rate = (RENDERED if parameters.provider == LOCAL else SAMPLED)[submission.pipeline_type]
     return rate.start_up_s + rate.seconds_a_unit * math.exp(log_batch_work(parameters))
 
 
 def heuristic_estimate(submission: Submission, finished: Sequence[JobRecord] = ()) -> Estimate:
     """Return the estimate of the formula, corrected by the jobs that ended so far.
 
-    ``finished``: jobs of any kind that had ended when this one was submitted; only the most alike
-    count. The interval and the confidence are None while fewer than two did.
+    ``finished``: jobs of any kind; of those that had ended when this one was submitted, the most
+    alike count, and where none is alike the formula stands by itself. The interval and the
+    confidence are None while fewer than two were.
     """
     return heuristic_estimates([submission], finished)[0]
 
@@ -109,10 +113,10 @@ def heuristic_estimates(
 
     What finished jobs say is worked out once for all that are alike.
     """
-    corrections: dict[tuple[Likeness, datetime], _Correction] = {}
+    corrections: dict[tuple[Likeness, bool, datetime], _Correction] = {}
     told = []
     for submission in submissions:
-        alike = likeness(submission), submission.submitted_at
+        alike = likeness(submission), _has_rate(submission), submission.submitted_at
         if alike not in corrections:
             corrections[alike] = _correction(_most_alike(submission, finished))
         told.append(_estimate(submission, corrections[alike]))
@@ -192,19 +196,45 @@ def _told(submission: Submission) -> list[str]:
     return told
 
 
+def _has_rate(job: Submission | JobRecord) -> bool:
+    """Whether a job's work tells its time; not that of a service that does not tell its steps."""
+    parameters = job.parameters
+    return (
+        parameters.steps is not None or parameters.provider == LOCAL or job.pipeline_type == "video"
+    )
+
+
 def _most_alike(submission: Submission, finished: Sequence[JobRecord]) -> list[JobRecord]:
-    """Return the jobs of the closest likeness of which two ended; else those of the widest."""
-    wanted = likeness(submission)
+    """Return the like jobs that had ended, the closest of them where those are at least two."""
     done = [
         job
         for job in finished
         if job.success
         and job.total_time_seconds > 0
-        and job.pipeline_type == submission.pipeline_type
         and job.finished_at <= submission.submitted_at
+        and _is_alike(submission, job)
     ]
+    wanted = _closeness(submission.parameters)
     for shared in range(len(wanted), 0, -1):
-        alike = [job for job in done if likeness(job)[:shared] == wanted[:shared]]
-        if len(alike) >= 2:
-            return alike
+        closest = [job for job in done if _closeness(job.parameters)[:shared] == wanted[:shared]]
+        if len(closest) >= 2:
+            return closest
     return done
+
+
+def _is_alike(submission: Submission, job: JobRecord) -> bool:
+    asked, ended = submission.parameters, job.parameters
+    return (
+        (job.pipeline_type, ended.provider, ended.gpu_model)
+        == (submission.pipeline_type, asked.provider, asked.gpu_model)
+        and _has_rate(job) == _has_rate(submission)
+        and (asked.gpu_model is not None or _may_be_same(asked.worker, ended.worker))
+    )
+
+
+def _may_be_same(worker: str | None, other: str | None) -> bool:
+    return worker is None or other is None or worker == other
+
+
+def _closeness(parameters: JobParameters) -> tuple[str | None, ...]:
+    return parameters.job_type, parameters.model, parameters.worker

@@ -101,6 +101,16 @@ def _slow_jobs(count: int, factor: float, provider: str | None = None) -> list[J
     return jobs
 
 
+def _jobs_with(count: int = 2, **parameters: object) -> list[JobRecord]:
+    """Jobs that took five times as long as the formula says."""
+    submission = _submission(**parameters)
+    seconds = 5 * heuristic_seconds(submission)
+    return [
+        job(number, seconds=seconds, pipeline_type="video", parameters=submission.parameters)
+        for number in range(count)
+    ]
+
+
 def test_its_own_misses_correct_it() -> None:
     told = heuristic_estimate(_submission(), _slow_jobs(20, 3))
     plain = heuristic_seconds(_submission())
@@ -126,6 +136,58 @@ def test_jobs_most_like_it_count() -> None:
     assert told.predicted_time_seconds == pytest.approx(
         2 * heuristic_seconds(_submission()), rel=0.15
     )
+
+
+@pytest.mark.parametrize(
+    "unlike",
+    [
+        {"provider": "local"},
+        {"provider": "flux"},
+        {"gpu_model": "RTX 3060"},
+        {"gpu_model": None},
+    ],
+)
+def test_jobs_of_another_provider_or_machine_correct_nothing(unlike: dict[str, object]) -> None:
+    """Two clips that were rendered here once made 264 s of 99 s on an H100."""
+    ours = _submission(gpu_model="H100", provider="comfyui")
+    others = _jobs_with(**({"gpu_model": "H100", "provider": "comfyui"} | unlike))
+    told = heuristic_estimate(ours, others)
+    assert told == heuristic_estimate(ours)
+    assert told.learned_from == 0
+    assert told.uncertainty_range is None
+    assert told.predicted_time_seconds == heuristic_seconds(ours)
+    alike = _jobs_with(gpu_model="H100", provider="comfyui")
+    assert heuristic_estimate(ours, others + alike).learned_from == len(alike)
+
+
+def test_without_a_gpu_another_worker_is_another_machine() -> None:
+    ours = _submission(worker="desk", provider="local")
+    assert heuristic_estimate(ours, _jobs_with(worker="shed", provider="local")).learned_from == 0
+    assert heuristic_estimate(ours, _jobs_with(worker="desk", provider="local")).learned_from == 2
+    # Who did it is not always told.
+    assert heuristic_estimate(ours, _jobs_with(provider="local")).learned_from == 2
+    # A GPU is known by its model, whichever worker has it.
+    on_gpu = {"provider": "comfyui", "gpu_model": "H100"}
+    wanted = _submission(worker="desk", **on_gpu)
+    assert heuristic_estimate(wanted, _jobs_with(worker="shed", **on_gpu)).learned_from == 2
+
+
+def test_a_service_that_tells_no_steps_corrects_no_rate() -> None:
+    known = {"provider": "server", "frame_count": None}
+    wanted = _submission("image", steps=25, **known)
+    untold = [
+        each.model_copy(update={"pipeline_type": "image"})
+        for each in _jobs_with(steps=None, **known)
+    ]
+    assert heuristic_estimate(wanted, untold).learned_from == 0
+
+
+def test_the_closest_of_the_like_jobs_count_when_they_are_two() -> None:
+    other_type = _jobs_with(job_type="trailer")
+    assert heuristic_estimate(_submission(), other_type).learned_from == 2
+    one = _jobs_with(count=1)
+    assert heuristic_estimate(_submission(), other_type + one).learned_from == 3
+    assert heuristic_estimate(_submission(), other_type + _jobs_with()).learned_from == 2
 
 
 def test_jobs_that_failed_or_are_not_over_do_not_count() -> None:
