@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import SecretStr
 
-from animatize_assets.errors import NotConfigured
+from animatize_assets.errors import NotConfigured, ProviderError
 from animatize_assets.generation.catalogue import load_catalogue
 from animatize_assets.generation.expansion_accounts import LedgerAccounts
 from animatize_assets.generation.picture_call import address_of, key_of
 from animatize_assets.generation.policy import Policy
 from animatize_assets.generation.prices import PerToken
 from animatize_assets.generation.retrying import with_retries
+from animatize_assets.generation.station import BreakerOpen
+from animatize_assets.generation.text_station import TextStation
 from animatize_assets.pipeline.generation_setup import GenerationSetup, missing
 from animatize_assets.prompts.expansion.asking import ChatClient
 from animatize_assets.prompts.expansion.batch_rows import NewLine
@@ -36,6 +38,7 @@ from animatize_assets.telemetry.job_tracking import JobTracker, NoTracking
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from animatize_assets.generation.across_runs import AcrossRuns
     from animatize_assets.generation.ledger import SqlLedger
     from animatize_assets.movement.models import MovementPrediction
     from animatize_assets.prompts.expansion.answers import TextAnswer
@@ -54,6 +57,8 @@ class Expansions:
     setup: GenerationSetup
     engine: Engine
     ledger: SqlLedger
+    station: TextStation
+    """The limits that all prompts of this process keep together."""
     tracker: JobTracker = field(default_factory=NoTracking)
     """Records every call."""
     use_batches: bool = True
@@ -86,8 +91,11 @@ class Expansions:
         seed: int,
         image_key: str,
         run_id: str | None,
+        across_runs: AcrossRuns | None = None,
     ) -> MotionPrompt:
         """Return the model's prompt, or ``prompt`` marked with why it stands.
+
+        ``across_runs`` counts the places that OpenAI has for all runs together.
 
         Raises:
             NotConfigured: there is no key, or the text model is retired or unknown.
@@ -95,7 +103,7 @@ class Expansions:
         self._check()
 
         async def work() -> MotionPrompt:
-            expander = self._expander()
+            expander = self._expander(across_runs)
             try:
                 question = expander.question(
                     prompt, analysis, prediction, draft=expand == "draft", seed=seed
@@ -118,7 +126,8 @@ class Expansions:
 
         # A loop of its own for each prompt: its connection costs a tenth of a second of a call that
         # takes several, and no thread waits for another's.
-        return asyncio.run(work())
+        with self.station.place():
+            return asyncio.run(work())
 
     def line(
         self,
@@ -164,7 +173,7 @@ class Expansions:
         if lacks:
             raise NotConfigured(f"Prompts cannot be expanded: {lacks}.")
 
-    def _expander(self) -> PromptExpander:
+    def _expander(self, across_runs: AcrossRuns | None = None) -> PromptExpander:
         api_key, base_url = self._access()
         client = ChatClient(
             api_key,
@@ -177,8 +186,28 @@ class Expansions:
             client,
             primary=self._model(self.setup.expansion_model),
             draft=self._model(self.setup.expansion_draft_model),
-            retrying=_retried,
+            retrying=lambda ask: self._retried(ask, across_runs),
         )
+
+    async def _retried(self, ask: Ask, across_runs: AcrossRuns | None) -> TextAnswer:
+        """Ask as often as the one table of failures allows, while the models are not left alone.
+
+        Raises:
+            ProviderError: there is no answer.
+            BudgetExceeded: the next call could pass a limit.
+        """
+        ends = time.monotonic() + EXPANSION_DEADLINE_S
+        try:
+            return await with_retries(
+                lambda: self.station.call(ask, across_runs=across_runs),
+                Policy(deadline_s=EXPANSION_DEADLINE_S),
+                provider="openai",
+                left_s=lambda: ends - time.monotonic(),
+                random=random.random,
+            )
+        except BreakerOpen as error:
+            kind = error.state.reason or "transient"
+            raise ProviderError(str(error), kind=kind, billed_usd=0.0) from error
 
     def _access(self) -> tuple[SecretStr, str | None]:
         """Return OpenAI's key and address, judged as for its pictures.
@@ -204,15 +233,3 @@ class Expansions:
             takes_temperature=found.takes.temperature,
             takes_seed=found.takes.seed,
         )
-
-
-async def _retried(ask: Ask) -> TextAnswer:
-    """Ask as often as the one table of failures allows."""
-    ends = time.monotonic() + EXPANSION_DEADLINE_S
-    return await with_retries(
-        ask,
-        Policy(deadline_s=EXPANSION_DEADLINE_S),
-        provider="openai",
-        left_s=lambda: ends - time.monotonic(),
-        random=random.random,
-    )

@@ -201,6 +201,7 @@ def _compile(work: Work, _: Draft) -> MotionPrompt:
             seed=derive_seed(work.image_key, work.request.seed, "openai", work.request.expand),
             image_key=work.image_key,
             run_id=work.workshop.run_id,
+            across_runs=work.workshop.pictures.across_runs,
         )
 
 

@@ -275,6 +275,18 @@ def open_expansions(
     openai = setup.providers.get("openai")
     if openai is None or missing("openai", openai):
         return None
+    from animatize_assets.generation.catalogue import load_catalogue
+    from animatize_assets.generation.health import HealthBoard
+    from animatize_assets.generation.text_station import TextStation
     from animatize_assets.pipeline.expanding import Expansions
 
-    return Expansions(setup, engine, open_ledger(setup, engine), tracker=tracker or NoTracking())
+    # a retired or misspelt model is told by the run that asks it
+    model = load_catalogue().models.get(f"openai/{setup.expansion_model}")
+    at_once = (model and model.concurrency) or UNSTATED_CONCURRENCY
+    return Expansions(
+        setup,
+        engine,
+        open_ledger(setup, engine),
+        TextStation("openai", at_once, on_change=HealthBoard(engine).note),
+        tracker=tracker or NoTracking(),
+    )
