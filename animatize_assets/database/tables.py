@@ -64,6 +64,28 @@ image_aliases = Table(
     sqlite_autoincrement=True,
 )
 
+image_states = Table(
+    "image_states",
+    metadata,
+    Column(
+        "image_id",
+        ForeignKey("images.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("state", String(16), nullable=False),  # unknown, missing, in_progress, failed, complete
+    Column("run_id", String(64)),
+    Column("provider", String(32)),
+    Column("movement", String(32)),
+    Column("code_digest", String(64)),
+    Column("reason", String),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Index(None, "state", "image_id"),
+    Index(None, "provider", "image_id"),
+    Index(None, "movement", "image_id"),
+)
+"""How far each image is: one row per image, a note of what is known elsewhere."""
+
 generation_requests = Table(
     "generation_requests",
     metadata,

@@ -23,7 +23,7 @@ from sqlalchemy import Connection, Engine, Row, select
 from sqlalchemy.exc import IntegrityError
 from upath import UPath
 
-from animatize_assets.database.tables import image_aliases, images
+from animatize_assets.database.tables import image_aliases, image_states, images
 from animatize_assets.errors import ImageNotFound, InvalidImage, StorageFailed
 from animatize_assets.images.decoding import DecodedImage, decode_normalized, decode_strictly
 from animatize_assets.images.durable import as_local_file, write_whole
@@ -203,7 +203,18 @@ class ImageStore:
         """Insert the row; whoever comes second with the same bytes finds the first one's key."""
         try:
             with self._engine.begin() as connection:
-                connection.execute(images.insert().values(record.model_dump(exclude={"aliases"})))
+                image_id = connection.scalar(
+                    images.insert()
+                    .values(record.model_dump(exclude={"aliases"}))
+                    .returning(images.c.id)
+                )
+                connection.execute(
+                    image_states.insert().values(
+                        image_id=image_id,
+                        state="missing",
+                        updated_at=record.registered_at,
+                    )
+                )
         except IntegrityError as error:
             image_key = self._recognise(record.sha256, record.original_name)
             if image_key is None:  # not these bytes, but others with the same first 64 bits
