@@ -13,7 +13,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from animatize_assets.errors import InvalidSetting
@@ -199,6 +199,22 @@ class Settings(BaseSettings):
     )
     serve_requests_per_s: Annotated[float, Field(gt=0, le=100_000)] = Field(
         default=200, description="Requests a second that one client may send to the web service."
+    )
+
+    otlp_endpoint: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = Field(
+        default=None,
+        validation_alias=AliasChoices("ANIMATIZE_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        description="OTLP receiver (HTTP) that traces and metrics are sent to.",
+    )
+    otlp_temporality: Annotated[Literal["delta", "cumulative"], BeforeValidator(str.lower)] = Field(
+        default="delta",
+        validation_alias=AliasChoices(
+            "ANIMATIZE_OTLP_TEMPORALITY", "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
+        ),
+        description="Whether sums that are sent begin anew with each message or with the process.",
+    )
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="Form of log lines on standard error."
     )
 
     @classmethod

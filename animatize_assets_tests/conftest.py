@@ -56,7 +56,7 @@ KEYS_OF_OTHERS = ("OPENAI_API_KEY", "BFL_API_KEY", "GEMINI_API_KEY")
 @pytest.fixture(autouse=True)
 def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
-        if name.startswith(("ANIMATIZE_", "DAGSTER_")) or name in KEYS_OF_OTHERS:
+        if name.startswith(("ANIMATIZE_", "DAGSTER_", "OTEL_")) or name in KEYS_OF_OTHERS:
             monkeypatch.delenv(name)
     monkeypatch.setenv("ANIMATIZE_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "data" / "dagster"))

@@ -144,6 +144,12 @@ def current_trace_id() -> str | None:
     return _trace_id(trace.get_current_span())
 
 
+def current_span_id() -> str | None:
+    """Return the current span's id, 16 hex digits; None when nothing is traced."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_span_id(context.span_id) if context.is_valid else None
+
+
 def _trace_id(begun: Span) -> str | None:
     context = begun.get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else None
