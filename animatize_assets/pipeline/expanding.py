@@ -30,6 +30,7 @@ from animatize_assets.prompts.expansion.batch_rows import NewLine
 from animatize_assets.prompts.expansion.batch_store import BatchStore
 from animatize_assets.prompts.expansion.batches import BatchDesk, open_client
 from animatize_assets.prompts.expansion.expander import Ask, PromptExpander, Question
+from animatize_assets.prompts.expansion.kept_answers import KeptAnswers
 from animatize_assets.prompts.expansion.parameters import SqlRefusedParameters
 from animatize_assets.prompts.expansion.text_models import TextModel
 from animatize_assets.telemetry import cache_requests
@@ -61,12 +62,14 @@ class Expansions:
     """The limits that all prompts of this process keep together."""
     tracker: JobTracker = field(default_factory=NoTracking)
     """Records every call."""
-    use_batches: bool = True
-    """Whether an answer that a batch brought is taken instead of asking."""
+    answers: KeptAnswers | None = None
+    """Where paid answers are kept; None: they are not."""
+    use_kept: bool = True
+    """Whether an answer that is there, kept or brought by a batch, is taken instead of asking."""
 
-    def without_batches(self) -> Expansions:
+    def without_caches(self) -> Expansions:
         """Return one that asks for every prompt."""
-        return replace(self, use_batches=False)
+        return replace(self, answers=None, use_kept=False)
 
     def determinants(self, expand: Expansion) -> dict[str, object]:
         """Return what decides on the text beside the compiled prompt.
@@ -160,11 +163,12 @@ class Expansions:
         )
 
     def _of_a_batch(self, question: Question) -> TextAnswer | None:
-        if not self.use_batches:
+        if not self.use_kept:
             return None
         line = BatchStore(self.engine, lambda: datetime.now(UTC)).line(question.fingerprint)
         answer = None if line is None else line.answer
-        cache_requests.note("expansion", hit=answer is not None)
+        if answer is not None:  # else it is looked for among the kept ones, which count it
+            cache_requests.note("expansion", hit=True)
         return answer
 
     def _check(self) -> None:
@@ -181,6 +185,7 @@ class Expansions:
             LedgerAccounts(self.ledger),
             SqlRefusedParameters(self.engine),
             tracker=self.tracker,
+            answers=self.answers,
         )
         return PromptExpander(
             client,

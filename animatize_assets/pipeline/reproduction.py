@@ -70,7 +70,7 @@ def reproduce(workshop: Workshop, image_key: str, *, paid: bool) -> Iterator[Sta
             workshop,
             artifacts=ArtifactStore(UPath(folder)),
             pictures=pictures,
-            expansions=workshop.expansions and workshop.expansions.without_batches(),
+            expansions=workshop.expansions and workshop.expansions.without_caches(),
         )
         if "motion_prompt" in left_out:
             _take_over(kept, fresh.artifacts, "motion_prompt", image_key)

@@ -269,14 +269,21 @@ def open_encoder(setup: GenerationSetup) -> SentenceEncoder | None:
 
 
 def open_expansions(
-    setup: GenerationSetup, engine: Engine, tracker: JobTracker | None = None
+    setup: GenerationSetup,
+    engine: Engine,
+    tracker: JobTracker | None = None,
+    artifacts: ArtifactStore | None = None,
 ) -> Expansions | None:
-    """Open what expands prompts; None without OpenAI's key."""
+    """Open what expands prompts; None without OpenAI's key.
+
+    Answers are kept beside the pictures of ``artifacts``' data folder; without it they are not.
+    """
     openai = setup.providers.get("openai")
     if openai is None or missing("openai", openai):
         return None
     from animatize_assets.generation.catalogue import load_catalogue
     from animatize_assets.generation.health import HealthBoard
+    from animatize_assets.generation.stored_answers import StoredAnswers
     from animatize_assets.generation.text_station import TextStation
     from animatize_assets.pipeline.expanding import Expansions
 
@@ -289,4 +296,5 @@ def open_expansions(
         open_ledger(setup, engine),
         TextStation("openai", at_once, on_change=HealthBoard(engine).note),
         tracker=tracker or NoTracking(),
+        answers=StoredAnswers(open_results(setup, artifacts, engine)) if artifacts else None,
     )

@@ -138,7 +138,7 @@ def open_workshop(
         rules=load_rules(),
         dialects=load_dialects(),
         pictures=open_source(generation, artifacts, images.engine, call_tracker),
-        expansions=open_expansions(generation, images.engine, call_tracker),
+        expansions=open_expansions(generation, images.engine, call_tracker, artifacts),
         scene_models=load_scene_models(depth_model, face_model),
         scene_models_digest=digest_of_model_files(depth_model, face_model),
         analyses=open_analyses(),

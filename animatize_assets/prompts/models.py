@@ -17,6 +17,9 @@ class ExpansionRecord(Record):
     model: str
     instructions_version: str = Field(description="stated version + hash of their content")
     batch: bool = Field(default=False, description="whether a batch at half price answered")
+    kept: bool = Field(
+        default=False, description="whether an answer that an earlier call paid for was taken"
+    )
     calls: int = Field(ge=0, description="calls that may have been billed, the repair included")
     input_tokens: int | None = Field(default=None, ge=0)
     output_tokens: int | None = Field(default=None, ge=0)

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from upath import UPath
 
 from animatize_assets.generation.across_runs import AcrossRuns
 from animatize_assets.generation.breaker import BreakerRules
 from animatize_assets.generation.health import HealthBoard
+from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.pipeline.expanding import Expansions
 from animatize_assets.pipeline.generation_setup import GenerationSetup, ProviderSetup
 from animatize_assets.pipeline.source_opening import open_expansions
 from animatize_assets.prompts.models import MotionPrompt
+from animatize_assets.telemetry.cache_requests import CacheRequests, counted
 from animatize_assets_tests.integration.generating import migrated
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
 from animatize_assets_tests.prompts import scenes
@@ -55,7 +58,8 @@ def server() -> Iterator[LoopbackServer]:
 def expansions_at(server: LoopbackServer, folder: Path) -> Iterator[Expansions]:
     how = ProviderSetup(SecretStr(server.keys["openai"]), server.openai_url)
     engine = migrated(folder / "animatize.db")
-    opened = open_expansions(GenerationSetup(providers={"openai": how}), engine)
+    setup = GenerationSetup(providers={"openai": how})
+    opened = open_expansions(setup, engine, artifacts=ArtifactStore(UPath(folder)))
     assert opened is not None
     yield opened
     engine.dispose()
@@ -113,3 +117,24 @@ def test_bad_luck_opens_no_breaker(server: LoopbackServer, tmp_path: Path) -> No
         for seed in range(2):
             assert expanded(expansions, seed).compiler == "llm"
         assert expansions.station.state.state == "closed"
+
+
+def test_a_later_process_takes_what_was_paid_for_unless_it_is_told_not_to(
+    server: LoopbackServer, tmp_path: Path
+) -> None:
+    kept = []
+    for _ in range(2):
+        with expansions_at(server, tmp_path) as expansions:
+            before = counted()["expansion"]
+            prompt = expanded(expansions)
+            assert prompt.expansion is not None
+            kept.append((prompt.expansion.kept, counted()["expansion"].since(before)))
+    assert kept == [(False, CacheRequests(0, 1)), (True, CacheRequests(1, 0))]
+    assert len(server.bill) == 1
+    with expansions_at(server, tmp_path) as expansions:
+        before = counted()["expansion"]
+        prompt = expanded(expansions.without_caches())
+        assert prompt.expansion is not None
+        assert not prompt.expansion.kept
+        assert counted()["expansion"].since(before) == CacheRequests(0, 0)
+    assert len(server.bill) == 2

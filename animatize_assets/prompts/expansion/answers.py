@@ -29,6 +29,7 @@ class TextAnswer(Record):
     seed: int | None = Field(default=None, description="as sent; None = not sent")
     dropped_parameters: tuple[str, ...] = ()
     batch: bool = False
+    kept: bool = Field(default=False, description="whether an earlier call paid for it")
 
 
 def read_answer(

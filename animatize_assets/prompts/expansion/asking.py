@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import SecretStr
 
-from animatize_assets.errors import ProviderError
+from animatize_assets.errors import ProviderError, StorageFailed
 from animatize_assets.prompts.expansion.accounts import Accounts, Expense
 from animatize_assets.prompts.expansion.answers import TextAnswer, read_answer
 from animatize_assets.prompts.expansion.failures import provider_error, refused_parameter
+from animatize_assets.prompts.expansion.kept_answers import KeptAnswer, KeptAnswers
 from animatize_assets.prompts.expansion.parameters import DROPPABLE, RefusedParameters
 from animatize_assets.prompts.expansion.schema import as_bytes, fingerprint
 from animatize_assets.prompts.expansion.text_models import TextModel, most_usd
+from animatize_assets.telemetry import cache_requests
 from animatize_assets.telemetry.calls import traced_call
 from animatize_assets.telemetry.job_tracking import JobTracker, NoTracking
 from animatize_assets.telemetry.metrics import add_cost
@@ -27,6 +30,8 @@ from animatize_assets.telemetry.tracing import JOB_ID, describe
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+
+_log = logging.getLogger(__name__)
 
 EXPANSION_CALL = "expansion_call"
 """Job type of a call's record."""
@@ -36,7 +41,10 @@ TIMEOUT_S = 60.0
 
 
 class ChatClient:
-    """Asks. The connection is opened at the first question, in the event loop that asks it."""
+    """Asks. The connection is opened at the first question, in the event loop that asks it.
+
+    ``answers``: where paid answers are kept; None: every question is asked.
+    """
 
     def __init__(
         self,
@@ -47,6 +55,7 @@ class ChatClient:
         *,
         timeout_s: float = TIMEOUT_S,
         tracker: JobTracker | None = None,
+        answers: KeptAnswers | None = None,
     ) -> None:
         self._api_key = api_key
         self._base_url = base_url
@@ -54,7 +63,32 @@ class ChatClient:
         self._refused = refused
         self._timeout_s = timeout_s
         self._tracker = tracker or NoTracking()
+        self._answers = answers
         self._client: AsyncOpenAI | None = None
+
+    async def kept(self, body: Mapping[str, Any]) -> TextAnswer | None:
+        """Return the answer to this very question that is kept, at no cost; None: there is none.
+
+        Its call is settled, which the process that made it may not have lived to do.
+
+        Raises:
+            StorageFailed: what is kept could not be read, or the ledger not be written.
+
+        """
+        if self._answers is None:
+            return None
+        found = await asyncio.to_thread(self._answers.find, fingerprint(body))
+        cache_requests.note("expansion", hit=found is not None)
+        if found is None:
+            return None
+        answer = found.answer
+        try:
+            await asyncio.to_thread(
+                self._accounts.settle, found.call_id, cost_usd=answer.cost_usd, usage=answer.usage
+            )
+        except LookupError:
+            _log.warning("An answer is kept of call %s, which is in no ledger.", found.call_id)
+        return answer.model_copy(update={"kept": True, "cost_usd": 0.0, "usage": None})
 
     async def ask(
         self,
@@ -86,9 +120,9 @@ class ChatClient:
                 image_key=image_key,
                 run_id=run_id,
             )
-            answer = await self._paid(model, sent, expense)
+            answer = await self._paid(model, sent, expense, dropped)
             if isinstance(answer, TextAnswer):
-                return answer.model_copy(update={"dropped_parameters": dropped})
+                return answer
             await asyncio.to_thread(self._refused.remember, model.name, answer)
             dropped = tuple(sorted({*dropped, answer}))
             sent = {name: value for name, value in sent.items() if name != answer}
@@ -100,7 +134,11 @@ class ChatClient:
             self._client = None
 
     async def _paid(
-        self, model: TextModel, sent: Mapping[str, Any], expense: Expense
+        self,
+        model: TextModel,
+        sent: Mapping[str, Any],
+        expense: Expense,
+        dropped: tuple[str, ...],
     ) -> TextAnswer | str:
         """Return the answer, or the parameter that must not be sent. The ledger knows of both.
 
@@ -136,11 +174,22 @@ class ChatClient:
                 self._accounts.fail, call_id, kind="invalid_request", billed_usd=0.0
             )
             return answer
+        answer = answer.model_copy(update={"dropped_parameters": dropped})
+        await asyncio.to_thread(self._keep, expense.fingerprint, KeptAnswer(answer, call_id))
         await asyncio.to_thread(
             self._accounts.settle, call_id, cost_usd=answer.cost_usd, usage=answer.usage
         )
         add_cost("openai", "expansion", answer.cost_usd)
         return answer
+
+    def _keep(self, question: str, kept: KeptAnswer) -> None:
+        """Keep a paid answer before its call is settled; a refusal may be another one tomorrow."""
+        if self._answers is None or kept.answer.refused:
+            return
+        try:
+            self._answers.keep(question, kept)
+        except StorageFailed as error:  # it is here, and of use, all the same
+            _log.warning("The answer of call %s is not kept: %s", kept.call_id, error.message)
 
     async def _exchange(self, model: TextModel, sent: Mapping[str, Any]) -> TextAnswer | str:
         import openai

@@ -180,6 +180,9 @@ class PromptExpander:
     async def _ask(
         self, question: Question, body: dict[str, Any], image_key: str | None, run_id: str | None
     ) -> TextAnswer:
+        kept = await self._client.kept(body)
+        if kept is not None:
+            return kept
         return await self._retrying(
             lambda: self._client.ask(question.model, body, image_key=image_key, run_id=run_id)
         )
@@ -225,7 +228,8 @@ class PromptExpander:
             model=question.model.name,
             instructions_version=self._instructions.version,
             batch=bool(said.answers) and said.answers[0].batch,
-            calls=len(said.answers) + said.extra_calls,
+            kept=any(answer.kept for answer in said.answers),
+            calls=sum(not answer.kept for answer in said.answers) + said.extra_calls,
             input_tokens=sum(usage.input_tokens or 0 for usage in usages) if usages else None,
             output_tokens=sum(usage.output_tokens or 0 for usage in usages) if usages else None,
             cost_usd=sum(cost for cost in costs if cost is not None) if known else None,
