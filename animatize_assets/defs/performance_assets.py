@@ -6,9 +6,12 @@ here: how anything is computed (``performance``), when (``performance_schedules`
 Why a training is two assets with a check between them: ``time_estimator`` is a version that was
 trained and registered, ``estimator_in_use`` is the one that estimates are made with. The check
 ``estimator_beats_baseline_and_champion`` blocks the way from one to the other, so that a version
-that is no better never comes into use, and everybody sees why. Its failure makes the run fail;
-nothing is broken then: what was in use stays in use. With fewer than 30 jobs nothing is trained,
-checked or put into use: an observation says so, and the run succeeds.
+that is no better never comes into use, and everybody sees why. Its failure makes the run fail,
+which is the only way in which a check of Dagster can block (one of severity WARN stops nothing).
+It is an ordinary result all the same: nothing is broken, what was in use stays in use, nobody tries
+again, and neither sensor nor schedule asks again for the same jobs (``retraining_need``). With
+fewer than 30 jobs nothing is trained, checked or put into use: an observation says so, and the run
+succeeds.
 See https://docs.dagster.io/guides/test/asset-checks.
 """
 
@@ -38,6 +41,10 @@ if TYPE_CHECKING:
 
 GROUP = "performance"
 PROMOTION_CHECK = "estimator_beats_baseline_and_champion"
+STAYS = (
+    "An ordinary result, nothing is broken: this version is not put into use, and what tells times "
+    "now (the version in use, else the formula) goes on. New jobs may change it."
+)
 FIRST_MONDAY = "2026-01-05"
 """Before the first release: no job record is older."""
 
@@ -196,7 +203,7 @@ def promotion_check(
         room.registry.rows.leave_out_of_use(candidate.registered, candidate.reason)
     return dg.AssetCheckResult(
         passed=candidate.is_better,
-        description=candidate.reason,
+        description=candidate.reason if candidate.is_better else f"{STAYS} {candidate.reason}",
         metadata=candidate_metadata(candidate),
     )
 

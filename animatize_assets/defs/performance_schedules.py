@@ -10,7 +10,7 @@ schedule                  runs (UTC)       does
 ========================= ================ ====================================================
 ``daily_trends``          every day 00:30  aggregates the day that has ended
 ``daily_tidying``         every day 01:30  deletes old records, after the day has its aggregate
-``weekly_retraining``     Sunday 03:00     trains an estimator of each pipeline type
+``weekly_retraining``     Sunday 03:00     trains an estimator of each pipeline type with new jobs
 ``weekly_report``         Monday 07:00     writes the report of the week that has ended
 ========================= ================ ====================================================
 """
@@ -20,6 +20,7 @@ from datetime import timedelta
 
 import dagster as dg
 
+from animatize_assets.defs.performance import PerformanceResource
 from animatize_assets.defs.performance_jobs import (
     close_performance_day,
     retrain_estimators,
@@ -67,14 +68,29 @@ def weekly_report(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     job=retrain_estimators,
     cron_schedule="0 3 * * 0",
     execution_timezone=UTC,
-    description="Trains an estimator of each pipeline type.",
+    description="Trains an estimator of each pipeline type that has new jobs to learn from.",
     default_status=OFF,
 )
-def weekly_retraining(context: dg.ScheduleEvaluationContext) -> Iterator[dg.RunRequest]:
-    """Ask for one run per pipeline type."""
+def weekly_retraining(
+    context: dg.ScheduleEvaluationContext, performance: PerformanceResource
+) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    """Ask for one run per pipeline type, but not to learn the same again."""
+    from animatize_assets.performance.retraining_need import has_news  # noqa: PLC0415  # SQLAlchemy
+
     day = context.scheduled_execution_time.date().isoformat()
-    for pipeline in PIPELINE_TYPES:
+    room = performance.room()
+    try:
+        news = [
+            pipeline
+            for pipeline in PIPELINE_TYPES
+            if has_news(room.store, room.registry.rows.versions(pipeline), pipeline)
+        ]
+    finally:
+        room.engine.dispose()
+    for pipeline in news:
         yield dg.RunRequest(partition_key=pipeline, run_key=f"{pipeline} {day}")
+    if not news:
+        yield dg.SkipReason("No job has finished since the newest trainings.")
 
 
 daily_tidying = dg.ScheduleDefinition(

@@ -82,9 +82,10 @@ def reason_to_train(
     """Return why one pipeline's estimator should be trained now, or None.
 
     There are three reasons: jobs enough for the first one; fewer of the last 50 estimates within
-    20 % than the bar; a change point in the errors of the estimates. Only estimates made since the
-    version in use was trained count, and only change points since the newest training. Within a
-    day of the newest training there is never a reason.
+    20 % than the bar; a change point in the errors of the estimates of the version in use. Only
+    estimates and change points since the newest training count, though it was rejected: the same
+    jobs are no reason twice, for they would be rejected again. Within a day of the newest training
+    there is never a reason.
 
     Args:
         jobs: the newest ones of the pipeline, in any order.
@@ -108,7 +109,25 @@ def reason_to_train(
         for job in done
         if job.promise is not None and (in_use is None or job.submitted_at > in_use.last_trained_at)
     ]
-    return _inaccurate(told, accuracy_bar) or _changed(told, newest)
+    since = [job for job in told if job.submitted_at > newest]
+    return _inaccurate(since, accuracy_bar) or _changed(told, newest)
+
+
+def has_news(
+    store: PerformanceStore, versions: Sequence[RegisteredEstimator], pipeline: PipelineType
+) -> bool:
+    """Return whether a job finished well since the newest training, or there was none yet.
+
+    Args:
+        store: the job records.
+        versions: every version of the pipeline that is kept, the newest first.
+        pipeline: which jobs count.
+
+    """
+    if not versions:
+        return True
+    since = versions[0].last_trained_at
+    return bool(store.jobs(pipeline_type=pipeline, since=since, success=True, newest=1))
 
 
 def _inaccurate(told: Sequence[JobRecord], bar: float) -> str | None:

@@ -7,7 +7,24 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from animatize_assets_tests.defs.fleet_records import jobs, performance, room, run_job
 from animatize_assets_tests.defs.runs import cheap_definitions
+from animatize_assets_tests.defs.test_performance_assets import ONE_TYPE
+
+SUNDAY = datetime(2026, 6, 7, 3, 0, tzinfo=UTC)
+
+
+def asked_for(instance: dg.DagsterInstance, name: str, at: datetime) -> list[str | None]:
+    """Return the partitions that a tick of the schedule asks for."""
+    repository = cheap_definitions().get_repository_def()
+    with dg.build_schedule_context(
+        instance=instance,
+        scheduled_execution_time=at,
+        repository_def=repository,
+        resources={"performance": performance()},
+    ) as context:
+        tick = repository.get_schedule_def(name).evaluate_tick(context)
+    return [request.partition_key for request in tick.run_requests or []]
 
 
 def test_every_schedule_is_off_and_in_utc() -> None:
@@ -30,16 +47,19 @@ def test_every_schedule_is_off_and_in_utc() -> None:
     [
         ("daily_trends", datetime(2026, 6, 3, 0, 30, tzinfo=UTC), ["2026-06-02"]),
         ("weekly_report", datetime(2026, 6, 8, 7, 0, tzinfo=UTC), ["2026-06-01"]),
-        ("weekly_retraining", datetime(2026, 6, 7, 3, 0, tzinfo=UTC), ["image", "video"]),
+        ("weekly_retraining", SUNDAY, ["image", "video"]),
     ],
 )
 def test_a_schedule_asks_for_what_has_ended(
     instance: dg.DagsterInstance, name: str, at: datetime, partitions: list[str]
 ) -> None:
-    repository = cheap_definitions().get_repository_def()
-    context = dg.build_schedule_context(
-        instance=instance, scheduled_execution_time=at, repository_def=repository
-    )
-    tick = repository.get_schedule_def(name).evaluate_tick(context)
-    asked = [request.partition_key for request in tick.run_requests or []]
-    assert asked == partitions
+    assert asked_for(instance, name, at) == partitions
+
+
+def test_a_week_without_a_job_is_nothing_to_learn_from(instance: dg.DagsterInstance) -> None:
+    room().store.record(*jobs(40))
+    run_job(instance, "retrain_estimators", "image", **ONE_TYPE)
+    assert room().registry.rows.versions("image")
+    assert asked_for(instance, "weekly_retraining", SUNDAY) == ["video"]
+    room().store.record(*jobs(1, first=40))
+    assert asked_for(instance, "weekly_retraining", SUNDAY) == ["image", "video"]

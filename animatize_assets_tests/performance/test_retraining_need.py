@@ -13,7 +13,13 @@ from sqlalchemy import Engine
 
 from animatize_assets.performance.estimator_rows import EstimatorRows, RegisteredEstimator
 from animatize_assets.performance.models import JobRecord, Promise
-from animatize_assets.performance.retraining_need import LOOKED_AT, Asked, needs, reason_to_train
+from animatize_assets.performance.retraining_need import (
+    LOOKED_AT,
+    Asked,
+    has_news,
+    needs,
+    reason_to_train,
+)
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets_tests.performance.jobs import MONDAY, job
 
@@ -88,6 +94,37 @@ def test_a_training_is_given_a_day_and_new_jobs() -> None:
     assert reason(bad, version()) is not None
     rejected = version(bad[-5].finished_at, number=2, active=False)
     assert reason(bad, rejected, version()) is None
+
+
+def test_the_jobs_of_a_rejected_training_are_no_reason_again() -> None:
+    bad = told([1.5] * 60)
+    rejected = version(bad[-1].finished_at, number=2, active=False)
+    more = told([1.5] * 49, first=60)
+    assert reason([*bad, *more], rejected, version()) is None
+    assert reason([*bad, *more], rejected) is None  # a first one, so the formula told them
+    fifty = [*bad, *more, *told([1.5], first=109)]
+    assert reason(fifty, rejected, version()) is not None
+
+
+def test_a_change_after_a_rejected_training_is_a_reason_at_once() -> None:
+    calm, slower = told([1.0] * 60), told([1.5] * 15, first=60)
+    rejected = version(calm[-1].finished_at, number=2, active=False)
+    assert "+50 %" in (reason([*calm, *slower], rejected, version()) or "")
+
+
+def test_only_jobs_since_the_newest_training_are_news(
+    store: PerformanceStore, engine: Engine
+) -> None:
+    rows = EstimatorRows(engine)
+    assert has_news(store, rows.versions("image"), "image")
+    store.record(*told([1.0] * 40))
+    trained = version(MONDAY + timedelta(hours=3), active=False)
+    assert not has_news(store, [trained], "image")
+    after = {"finished_at": MONDAY + timedelta(hours=4)}
+    store.record(job(90, pipeline_type="video", **after), job(91, success=False, **after))
+    assert not has_news(store, [trained], "image")
+    store.record(job(92, **after))
+    assert has_news(store, [trained], "image")
 
 
 def test_a_change_of_level_within_the_bar_is_a_reason() -> None:
