@@ -136,6 +136,9 @@ def build_image_pipeline(
     def image_pipeline(
         context: dg.AssetExecutionContext, config: PipelineConfig, workshop: WorkshopResource
     ) -> Iterator[dg.AssetCheckResult]:
+        # SQLAlchemy, which a code location that only loads does not need.
+        from animatize_assets.pipeline.progress import open_progress  # noqa: PLC0415
+
         request = config.request()
         opened = workshop.open()
         pools = ProviderPools(context.instance, context.run.run_id)
@@ -162,8 +165,11 @@ def build_image_pipeline(
             at_once=bench.images_at_once(request),
         )
         cost = Cost()
-        with closing(bench), closing(outcomes):
+        progress = open_progress(bench, selected)
+        progress.begin(context.partition_keys, context.run.run_id)
+        with closing(bench), closing(progress), closing(outcomes):
             for outcome in outcomes:
+                progress.note(outcome)
                 verdicts.note(outcome)
                 run_time.note(outcome)
                 cost = cost.plus(outcome)
