@@ -22,7 +22,7 @@ from animatize_assets.performance.models import (
     PipelineType,
     Submission,
 )
-from animatize_assets.performance.recommendations import estimate_body, recommend
+from animatize_assets.performance.recommendations import estimate_and_recommend, estimate_body
 from animatize_assets.performance.report_page import percent
 from animatize_assets.pipeline.job_parameters import LOCAL, this_worker
 from animatize_assets.pipeline.request import PipelineRequest
@@ -64,8 +64,7 @@ def _one_job(terminal: Terminal, pipeline: PipelineType, described: Mapping[str,
         pipeline_type=pipeline, parameters=_parameters(described), submitted_at=datetime.now(UTC)
     )
     estimator = open_workplace().performance.time_estimator
-    told = estimator.estimate(submission)
-    recommendations = recommend(submission, estimator.estimate_many)
+    told, recommendations = estimate_and_recommend(submission, estimator.estimate_many)
     terminal.document(estimate_body(told, recommendations))
     terminal.say(_job_page(told, recommendations))
     return 0

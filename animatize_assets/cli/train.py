@@ -10,7 +10,7 @@ from animatize_assets.cli.terminal import Terminal
 from animatize_assets.cli.times import exactly
 from animatize_assets.errors import NotEnoughJobs
 from animatize_assets.performance.heuristic import LEAST_JOBS
-from animatize_assets.performance.learning import Retraining
+from animatize_assets.performance.learning import Retraining, jobs_to_learn_from
 from animatize_assets.performance.models import PIPELINE_TYPES, PipelineType
 from animatize_assets.performance.opening import PerformanceRoom
 from animatize_assets.performance.report_page import percent
@@ -43,10 +43,7 @@ def train(terminal: Terminal, *, pipeline: PipelineType | None) -> int:
 
 
 def _refusal(room: PerformanceRoom, kind: PipelineType, error: NotEnoughJobs) -> dict[str, Any]:
-    jobs = sum(
-        each.total_time_seconds > 0
-        for each in room.store.jobs(pipeline_type=kind, success=True, newest=LEAST_JOBS)
-    )
+    jobs = jobs_to_learn_from(room.store, kind)
     missing = LEAST_JOBS - jobs
     return {
         "pipeline_type": kind,

@@ -9,6 +9,7 @@ run. Does not belong here: assets, and what a person sees.
 from dagster import DagsterInstance
 
 from animatize_assets.orchestration.code_location import PipelineAsset, pipeline_assets
+from animatize_assets.orchestration.detached import DetachedRuns, start_detached
 from animatize_assets.orchestration.home import open_instance, prepare_home
 from animatize_assets.orchestration.partitions import (
     image_keys,
@@ -28,12 +29,14 @@ from animatize_assets.orchestration.runs import (
     end_abandoned_runs,
     recent_runs,
     run_images,
+    waiting_runs,
 )
 
 __all__ = [
     "QUIET",
     "VERBOSE",
     "DagsterInstance",
+    "DetachedRuns",
     "ImageResult",
     "ImageState",
     "PipelineAsset",
@@ -49,4 +52,6 @@ __all__ = [
     "recent_runs",
     "register_images",
     "run_images",
+    "start_detached",
+    "waiting_runs",
 ]

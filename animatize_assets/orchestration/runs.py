@@ -200,6 +200,13 @@ def end_abandoned_runs(instance: DagsterInstance) -> tuple[str, ...]:
     return tuple(ended)
 
 
+def waiting_runs(instance: DagsterInstance) -> int:
+    """Return how many runs have not been started yet: they wait in Dagster's queue."""
+    return instance.get_runs_count(
+        RunsFilter(statuses=[DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED])
+    )
+
+
 def recent_runs(instance: DagsterInstance, *, limit: int = 5) -> tuple[RunSummary, ...]:
     """Return the latest runs, newest first."""
     return tuple(

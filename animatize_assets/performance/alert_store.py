@@ -104,10 +104,16 @@ class AlertStore:
         severity: Severity | None = None,
         is_resolved: bool | None = None,
         fingerprint: str | None = None,
+        older_than: int | None = None,
         limit: int | None = None,
     ) -> tuple[AlertRecord, ...]:
-        """Return alerts, newest first. A fingerprint gives the history of one thing."""
+        """Return alerts, newest first. A fingerprint gives the history of one thing.
+
+        ``older_than``: the id of an alert; only those that were raised before it.
+        """
         where = _where(severity, is_resolved, fingerprint)
+        if older_than is not None:
+            where.append(_alerts.id < older_than)
         wanted = _rows().where(*where).order_by(_alerts.id.desc()).limit(limit)
         with self._engine.connect() as connection:
             return tuple(_record(row) for row in connection.execute(wanted))

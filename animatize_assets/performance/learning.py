@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from animatize_assets.errors import StorageFailed
 from animatize_assets.performance.estimator_rows import EstimatorRows, RegisteredEstimator
+from animatize_assets.performance.heuristic import LEAST_JOBS
 from animatize_assets.performance.model_types import MODEL_TYPES, ModelType
 from animatize_assets.performance.models import PipelineType
 from animatize_assets.performance.retention import KEEP_DAYS, drop_old_models
@@ -100,6 +101,12 @@ class Champions:
             return None
         state = EstimatorState.model_validate_json(card)
         return TrainedEstimator.from_state(state, model, version=active.version)
+
+
+def jobs_to_learn_from(store: PerformanceStore, pipeline_type: PipelineType) -> int:
+    """Return how many jobs a training would find; counts no further than it needs."""
+    newest = store.jobs(pipeline_type=pipeline_type, success=True, newest=LEAST_JOBS)
+    return sum(job.total_time_seconds > 0 for job in newest)
 
 
 def train_and_register(

@@ -15,7 +15,7 @@ from animatize_assets.performance.estimator import TrainedEstimator
 from animatize_assets.performance.given_parameters import read_given
 from animatize_assets.performance.model_types import MODEL_TYPES, ModelType
 from animatize_assets.performance.models import PIPELINE_TYPES, PipelineType, Submission
-from animatize_assets.performance.recommendations import estimate_body, recommend
+from animatize_assets.performance.recommendations import estimate_and_recommend, estimate_body
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.performance.time_estimator import TimeEstimator
 from animatize_assets.performance.training import train
@@ -112,8 +112,7 @@ class PerformancePredictor:
             submitted_at=self._clock(),
             queue_length=given.facts.queue_length,
         )
-        estimate = self._estimator.estimate(submission)
-        return estimate_body(estimate, recommend(submission, self._estimator.estimate_many))
+        return estimate_body(*estimate_and_recommend(submission, self._estimator.estimate_many))
 
     def save_model(self, pipeline_type: str) -> str:
         """Put the estimator in use on the shelf; returns its version.

@@ -44,15 +44,15 @@ class _Change:
     submission: Submission
 
 
-def recommend(submission: Submission, estimate_many: EstimateMany) -> tuple[str, ...]:
-    """Return what would save at least 15 % of the time, the largest saving first.
+def estimate_and_recommend(
+    submission: Submission, estimate_many: EstimateMany
+) -> tuple[Estimate, tuple[str, ...]]:
+    """Return the estimate, and what would save at least 15 % of it, the largest saving first.
 
     Only parameters that are given are changed, one at a time, each by the mildest change that
-    saves enough. ``estimate_many`` is called at most once.
+    saves enough. ``estimate_many`` is called once.
     """
     changes = list(_changes(submission))
-    if not changes:
-        return ()
     asked, *changed = estimate_many([submission, *(change.submission for change in changes)])
     now = asked.predicted_time_seconds
     told: dict[str, tuple[float, str]] = {}
@@ -62,7 +62,7 @@ def recommend(submission: Submission, estimate_many: EstimateMany) -> tuple[str,
         if saved >= LEAST_SAVED and change.parameter not in told:
             gain = f"about {_seconds(then)} instead of {_seconds(now)} ({100 * saved:.0f} % less)."
             told[change.parameter] = then, f"{change.sentence}: {gain}"
-    return tuple(sentence for _, sentence in sorted(told.values()))
+    return asked, tuple(sentence for _, sentence in sorted(told.values()))
 
 
 def estimate_body(estimate: Estimate, recommendations: Sequence[str]) -> dict[str, Any]:

@@ -16,11 +16,13 @@ from animatize_assets.images.store import ImageStore
 from animatize_assets.pipeline.generation_setup import GenerationSetup
 from animatize_assets.settings import Settings
 from animatize_assets.web.access import Access, is_loopback, lower
+from animatize_assets.web.remembered import Remembered
 from animatize_assets.web.tokens import FILE, TokenFile
+from animatize_assets.web.trainings import Trainings
 from animatize_assets.workplace.opening import Workplace
 
 if TYPE_CHECKING:
-    from animatize_assets.orchestration import DagsterInstance
+    from animatize_assets.orchestration import DagsterInstance, DetachedRuns
     from animatize_assets.performance.opening import PerformanceRoom
 
 _log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ class Service:
         self._undo = ExitStack()
         self._lock = threading.Lock()
         self._dagster: DagsterInstance | None = None
+        self.remembered = Remembered()
+        self.trainings = Trainings(self._start_runs)
 
     @classmethod
     def of(cls, workplace: Workplace, *, host: str | None = None) -> Service:
@@ -87,6 +91,11 @@ class Service:
             if self._dagster is None:
                 self._dagster = self._undo.enter_context(open_instance(self.data_dir))
             return self._dagster
+
+    def _start_runs(self, job: str, partitions: tuple[str, ...]) -> DetachedRuns:
+        from animatize_assets.orchestration import start_detached  # noqa: PLC0415  # a second
+
+        return start_detached(self.data_dir, job, partitions)
 
     def warm_up(self) -> None:
         """Load what the first caller would otherwise wait for: seconds of imports."""

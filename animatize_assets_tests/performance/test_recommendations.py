@@ -15,8 +15,9 @@ from animatize_assets.performance.recommendations import (
     LEAST_SAVED,
     LEAST_SIDE_PX,
     LEAST_STEPS,
+    EstimateMany,
+    estimate_and_recommend,
     estimate_body,
-    recommend,
 )
 from animatize_assets_tests.performance.jobs import MONDAY
 
@@ -62,6 +63,10 @@ class Power:
         return [_estimate(self.seconds(each.parameters)) for each in submissions]
 
 
+def recommend(submission: Submission, estimate_many: EstimateMany) -> tuple[str, ...]:
+    return estimate_and_recommend(submission, estimate_many)[1]
+
+
 ASKED = {"width": 768, "height": 768, "frame_count": 60, "steps": 25}
 
 
@@ -105,10 +110,19 @@ def test_few_step_models_and_small_pictures_are_left_alone() -> None:
     assert recommend(_job(width=256, height=256, steps=4, frame_count=1), Power()) == ()
 
 
-def test_without_anything_to_change_nobody_is_asked() -> None:
+def test_without_anything_to_change_there_is_the_estimate_alone() -> None:
     power = Power()
-    assert recommend(_job(job_type="trailer"), power) == ()
-    assert power.asked == 0
+    told, recommended = estimate_and_recommend(_job(job_type="trailer"), power)
+    assert told == power([_job(job_type="trailer")])[0]
+    assert recommended == ()
+
+
+def test_the_estimator_is_asked_once() -> None:
+    power = Power()
+    told, recommended = estimate_and_recommend(_job(**ASKED), power)
+    assert power.asked == 1
+    assert told == power([_job(**ASKED)])[0]
+    assert recommended
 
 
 @given(
@@ -123,7 +137,7 @@ def test_every_sentence_holds(
     power = Power(steps=powers[0], frames=powers[1], pixels=powers[2])
     given_ = _job(width=side, height=side, frame_count=frames, steps=steps)
     told = recommend(given_, power)
-    assert power.asked <= 1
+    assert power.asked == 1
     for sentence in told:
         found = SENTENCE.fullmatch(sentence)
         assert found is not None, sentence
