@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-NEWEST_REVISION = "0005"
+NEWEST_REVISION = "0006"
 """The last step of the history, named so that an up-to-date database needs no Alembic."""
 
 MIGRATIONS_DIR = Path(__file__).parent / "migrations"

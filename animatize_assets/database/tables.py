@@ -50,6 +50,7 @@ images = Table(
     Column("original_path", String, nullable=False),
     Column("normalized_path", String, nullable=False),
     Column("registered_at", DateTime(timezone=True), nullable=False),
+    Column("traceparent", String(55)),  # W3C: the trace in which it was taken in
     sqlite_autoincrement=True,
 )
 
@@ -180,6 +181,7 @@ expansion_lines = Table(
     Column("cost_nanousd", BigInteger),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("finished_at", DateTime(timezone=True)),
+    Column("traceparent", String(55)),  # W3C: the image's trace, in which it was asked
     Index(None, "state"),
     Index(None, "fingerprint"),
     sqlite_autoincrement=True,

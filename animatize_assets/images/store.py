@@ -31,6 +31,8 @@ from animatize_assets.images.limits import ImageLimits
 from animatize_assets.images.models import ImageFormat, ImageRecord, IngestOutcome
 from animatize_assets.images.naming import content_hash, displayable, make_image_key
 from animatize_assets.images.validation import Upload, check_content, read_upload
+from animatize_assets.telemetry import tracing
+from animatize_assets.telemetry.gen_ai import ERROR_TYPE
 
 _EXTENSIONS: dict[ImageFormat, str] = {
     "jpeg": "jpg",
@@ -88,6 +90,18 @@ class ImageStore:
         return self._take(shown, shown, lambda: check_content(content, self._limits, name=shown))
 
     def _take(self, file: str, name: str, read: Callable[[], Upload]) -> IngestOutcome:
+        with tracing.span("ingest image"):
+            outcome = self._taken(file, name, read)
+            tracing.describe(
+                {
+                    tracing.IMAGE_KEY: outcome.image_key,
+                    tracing.INGEST_STATUS: outcome.status,
+                    ERROR_TYPE: outcome.code,
+                }
+            )
+        return outcome
+
+    def _taken(self, file: str, name: str, read: Callable[[], Upload]) -> IngestOutcome:
         try:
             upload = read()
             sha256 = content_hash(upload.content)
@@ -124,6 +138,12 @@ class ImageStore:
                 .order_by(image_aliases.c.id)
             ).all()
         return _record_of(row, tuple(names))
+
+    def traceparent(self, image_key: str) -> str | None:
+        """Return the trace in which an image was taken in, as W3C writes it; None: in none."""
+        with self._engine.connect() as connection:
+            query = select(images.c.traceparent).where(images.c.image_key == image_key)
+            return connection.scalar(query)
 
     def keys(self) -> tuple[str, ...]:
         """Return the keys of all images in the order in which they were registered."""
@@ -205,7 +225,10 @@ class ImageStore:
             with self._engine.begin() as connection:
                 image_id = connection.scalar(
                     images.insert()
-                    .values(record.model_dump(exclude={"aliases"}))
+                    .values(
+                        record.model_dump(exclude={"aliases"})
+                        | {tracing.TRACEPARENT: tracing.current_traceparent()}
+                    )
                     .returning(images.c.id)
                 )
                 connection.execute(
@@ -265,6 +288,6 @@ def _describe(upload: Upload, decoded: DecodedImage, sha256: str, name: str) -> 
 
 def _record_of(row: Row[tuple[object, ...]], aliases: tuple[str, ...]) -> ImageRecord:
     values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
-    del values["id"]
+    del values["id"], values["traceparent"]
     values["registered_at"] = values["registered_at"].replace(tzinfo=UTC)  # SQLite keeps no zone
     return ImageRecord(**values, aliases=aliases)

@@ -17,6 +17,7 @@ from animatize_assets.pipeline.generation_setup import KEY_VARIABLES
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.prompts.compiler import compile_prompt
 from animatize_assets.scene.models import SceneAnalysis
+from animatize_assets.telemetry.tracing import IMAGE_KEY, RUN_ID, current_traceparent, span
 
 if TYPE_CHECKING:
     from animatize_assets.pipeline.workshop import Workshop
@@ -65,9 +66,16 @@ def submit_expansions(
             dialects=workshop.dialects,
         )
         seed = derive_seed(image_key, request.seed, "openai", "draft")
-        lines.append(
-            workshop.expansions.line(prompt, analysis, prediction, seed=seed, image_key=image_key)
-        )
+        with span(
+            "ask in a batch",
+            {IMAGE_KEY: image_key, RUN_ID: workshop.run_id},
+            parent=workshop.images.traceparent(image_key),
+            links=[current_traceparent()],
+        ):
+            line = workshop.expansions.line(
+                prompt, analysis, prediction, seed=seed, image_key=image_key
+            )
+        lines.append(line)
     desk = workshop.expansions.desk()
     asked = desk.enqueue(lines)
     batches = desk.submit_waiting()

@@ -35,6 +35,7 @@ from animatize_assets.prompts.expansion.parameters import SqlRefusedParameters
 from animatize_assets.prompts.expansion.text_models import TextModel
 from animatize_assets.telemetry import cache_requests
 from animatize_assets.telemetry.job_tracking import JobTracker, NoTracking
+from animatize_assets.telemetry.tracing import current_traceparent, link_to
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -143,7 +144,7 @@ class Expansions:
     ) -> NewLine:
         """Return the same question for a batch, which asks the cheaper model."""
         question = self._expander().question(prompt, analysis, prediction, draft=True, seed=seed)
-        return NewLine(question.fingerprint, image_key, question.body)
+        return NewLine(question.fingerprint, image_key, question.body, current_traceparent())
 
     def desk(self) -> BatchDesk:
         """Open the desk for batches.
@@ -166,6 +167,8 @@ class Expansions:
         if not self.use_kept:
             return None
         line = BatchStore(self.engine, lambda: datetime.now(UTC)).line(question.fingerprint)
+        if line is not None:
+            link_to(line.traceparent)
         answer = None if line is None else line.answer
         if answer is not None:  # else it is looked for among the kept ones, which count it
             cache_requests.note("expansion", hit=True)

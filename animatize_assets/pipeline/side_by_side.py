@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from queue import SimpleQueue
 from threading import Event
 from typing import TYPE_CHECKING
@@ -50,7 +51,10 @@ def run_images(
             told.put(None)
 
     with ThreadPoolExecutor(min(at_once, len(image_keys)), "images") as crew:
-        under_way: list[Future[None]] = [crew.submit(go_through, key) for key in image_keys]
+        # each with a copy of this context: the run's span is known in its threads, too
+        under_way: list[Future[None]] = [
+            crew.submit(copy_context().run, go_through, key) for key in image_keys
+        ]
         try:
             ended = 0
             while ended < len(under_way):

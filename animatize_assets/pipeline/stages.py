@@ -14,20 +14,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from animatize_assets.errors import AnimatizeError, StorageFailed
+from animatize_assets.errors import StorageFailed
 from animatize_assets.pipeline.job_parameters import job_id_of, parameters_of, pipeline_type_of
 from animatize_assets.pipeline.opened import OpenedImage
 from animatize_assets.pipeline.request import PipelineRequest
+from animatize_assets.pipeline.stage_failures import StageError, told
 from animatize_assets.records import Record
-from animatize_assets.telemetry import cache_requests
+from animatize_assets.telemetry import cache_requests, metrics, tracing
 from animatize_assets.telemetry.job_tracking import TrackedJob
 from animatize_assets.telemetry.phases import PhaseTimer
 
@@ -64,6 +66,8 @@ FINGERPRINT_HEX = 32
 """Digits of a fingerprint, which names a folder: 128 bits never meet by chance."""
 
 R = TypeVar("R", bound=Record)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -118,17 +122,6 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class StageError:
-    """Why a stage has no result: a stable code and one sentence."""
-
-    code: str
-    reason: str
-    error_type: str
-    traceback: str | None = None
-    """Only of an exception that nobody expected."""
-
-
-@dataclass(frozen=True)
 class StageOutcome:
     """What became of one stage of one image."""
 
@@ -147,6 +140,8 @@ class StageOutcome:
     estimated_seconds: float | None = None
     """How long making it was said to take; None when nothing was made, or nobody said."""
     error: StageError | None = None
+    trace_id: str | None = None
+    """Of the image's trace, 32 hex digits; None when nothing is traced."""
 
     @property
     def is_complete(self) -> bool:
@@ -169,55 +164,73 @@ def run_stages(
     opened = OpenedImage(workshop, image_key)
     finished: dict[str, Finished] = {}
     broken: set[str] = set()
-    for stage in STAGES:
-        if stage not in stages:
-            continue
-        started = perf_counter()
-        work = Work(workshop, image_key, request, finished, opened)
-        version = workshop.code_versions[stage]
-        if missing := [need for need in NEEDS[stage] if need in broken]:
-            broken.add(stage)
-            yield StageOutcome(
-                stage=stage,
-                image_key=image_key,
-                status="skipped",
-                seconds=0.0,
-                code_version=version,
-                error=StageError(
-                    "input_failed", f"Not made, because {missing[0]} failed.", "StageError"
-                ),
-            )
-            continue
-        try:
-            with workshop.desks.taken():
-                _collect_inputs(work, stage, finished)
-                result, is_new, estimated_s = _found_or_made(work, stage, version)
-        except Exception as error:  # noqa: BLE001  # one image's failure must not cost the others
-            broken.add(stage)
-            yield StageOutcome(
-                stage=stage,
-                image_key=image_key,
-                status="failed",
-                seconds=perf_counter() - started,
-                code_version=version,
-                phases=work.phases.seconds,
-                error=_told(error),
-            )
-            continue
-        finished[stage] = result
-        yield StageOutcome(
-            stage=stage,
-            image_key=image_key,
-            status="done" if is_new else "reused",
+    with _trail(workshop, image_key) as trail:
+        for stage in STAGES:
+            if stage not in stages:
+                continue
+            work = Work(workshop, image_key, request, finished, opened)
+            outcome = _outcome(work, stage, finished, broken, trail)
+            if outcome.error is not None:
+                broken.add(stage)
+            kind = outcome.error.kind or None if outcome.error else None
+            metrics.record_stage(stage, outcome.status, outcome.seconds, kind)
+            yield outcome
+
+
+def _trail(workshop: Workshop, image_key: str) -> AbstractContextManager[tracing.Trail]:
+    """Go on with the trace that began with the image's upload."""
+    try:
+        parent = workshop.images.traceparent(image_key)
+    except Exception:  # noqa: BLE001  # no image fails because it cannot be traced
+        _log.warning("%s begins a trace of its own.", image_key, exc_info=True)
+        parent = None
+    known = {tracing.IMAGE_KEY: image_key, tracing.RUN_ID: workshop.run_id}
+    return tracing.trail("animate image", known, parent=parent)
+
+
+def _outcome(
+    work: Work,
+    stage: str,
+    finished: dict[str, Finished],
+    broken: Collection[str],
+    trail: tracing.Trail,
+) -> StageOutcome:
+    """Bring one stage to completion; its result is added to ``finished``."""
+    outcome = partial(
+        StageOutcome,
+        stage=stage,
+        image_key=work.image_key,
+        code_version=work.workshop.code_versions[stage],
+        trace_id=trail.trace_id,
+    )
+    if missing := [need for need in NEEDS[stage] if need in broken]:
+        error = StageError("input_failed", f"Not made, because {missing[0]} failed.", "StageError")
+        return outcome(status="skipped", seconds=0.0, error=error)
+    known = {tracing.IMAGE_KEY: work.image_key, tracing.RUN_ID: work.workshop.run_id}
+    started = perf_counter()
+    try:
+        with trail.step(stage, known), work.workshop.desks.taken():
+            _collect_inputs(work, stage, finished)
+            result, is_new, estimated_s = _found_or_made(work, stage)
+            tracing.describe({tracing.STAGE_STATUS: "done" if is_new else "reused"})
+    except Exception as error:  # noqa: BLE001  # one image's failure must not cost the others
+        return outcome(
+            status="failed",
             seconds=perf_counter() - started,
-            code_version=version,
-            record=result.record,
-            fingerprint=result.fingerprint,
-            data_version=result.data_version,
-            inputs={need: finished[need].data_version for need in NEEDS[stage]},
             phases=work.phases.seconds,
-            estimated_seconds=estimated_s,
+            error=told(error),
         )
+    finished[stage] = result
+    return outcome(
+        status="done" if is_new else "reused",
+        seconds=perf_counter() - started,
+        record=result.record,
+        fingerprint=result.fingerprint,
+        data_version=result.data_version,
+        inputs={need: finished[need].data_version for need in NEEDS[stage]},
+        phases=work.phases.seconds,
+        estimated_seconds=estimated_s,
+    )
 
 
 def digest_of(content: object) -> str:
@@ -244,9 +257,10 @@ def _stored(work: Work, stage: str) -> Finished:
     return Finished(record, fingerprint, plan.data_version(record, fingerprint))
 
 
-def _found_or_made(work: Work, stage: str, version: str) -> tuple[Finished, bool, float | None]:
+def _found_or_made(work: Work, stage: str) -> tuple[Finished, bool, float | None]:
     """Return the result, whether it is new, and how many seconds it was said to take."""
     plan, artifacts = work.workshop.stages[stage], work.workshop.artifacts
+    version = work.workshop.code_versions[stage]
     determinants = {"stage": stage, "code": version, "of": {**plan.determinants(work)}}
     fingerprint = digest_of(determinants)[:FINGERPRINT_HEX]
     record = _found(work, stage, fingerprint)
@@ -281,19 +295,6 @@ def _found(work: Work, stage: str, fingerprint: str) -> Record | None:
 def _tracked(work: Work, stage: str) -> AbstractContextManager[TrackedJob]:
     """Track the making of a stage; what is found again is no job."""
     bench = work.workshop
-    now = datetime.now(UTC)
-    return bench.tracker.track(
-        job_id_of(bench.run_id, stage, work.image_key, now),
-        pipeline_type_of(stage),
-        parameters_of(work, stage),
-    )
-
-
-def _told(error: Exception) -> StageError:
-    kind = type(error).__name__
-    if isinstance(error, AnimatizeError):
-        return StageError(error.code, error.message, kind)
-    said = " ".join(str(error).split()) or "no message"
-    return StageError(
-        "unexpected_error", f"{kind}: {said}", kind, "".join(traceback.format_exception(error))
-    )
+    job_id = job_id_of(bench.run_id, stage, work.image_key, datetime.now(UTC))
+    tracing.describe({tracing.JOB_ID: job_id})
+    return bench.tracker.track(job_id, pipeline_type_of(stage), parameters_of(work, stage))

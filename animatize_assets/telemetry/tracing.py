@@ -27,7 +27,9 @@ from animatize_assets.telemetry.gen_ai import ERROR_TYPE
 RUN_ID = "animatize.run.id"
 IMAGE_KEY = "animatize.image.key"
 JOB_ID = "animatize.job.id"
+BATCH_KEY = "animatize.batch.key"
 STAGE_STATUS = "animatize.stage.status"
+INGEST_STATUS = "animatize.ingest.status"
 """Attributes of spans. They may take any number of values, which those of metrics may not."""
 
 TRACEPARENT = "traceparent"

@@ -11,7 +11,11 @@ from functools import cache
 
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader, NumberDataPoint
+from opentelemetry.sdk.metrics.export import (
+    HistogramDataPoint,
+    InMemoryMetricReader,
+    NumberDataPoint,
+)
 
 Attributes = frozenset[tuple[str, object]]
 
@@ -24,15 +28,31 @@ def reader() -> InMemoryMetricReader:
     return made
 
 
+def points(instrument: str) -> Mapping[Attributes, HistogramDataPoint]:
+    """The distribution of a histogram for each combination of attributes."""
+    return {
+        frozenset((point.attributes or {}).items()): point
+        for point in _data_points(instrument)
+        if isinstance(point, HistogramDataPoint)
+    }
+
+
 def sums(instrument: str) -> Mapping[Attributes, float]:
     """The value of a counter for each combination of attributes that it was ever given."""
-    read = reader().get_metrics_data()
     return {
         frozenset((point.attributes or {}).items()): point.value
+        for point in _data_points(instrument)
+        if isinstance(point, NumberDataPoint)
+    }
+
+
+def _data_points(instrument: str) -> list[object]:
+    read = reader().get_metrics_data()
+    return [
+        point
         for resource in (read.resource_metrics if read else ())
         for scope in resource.scope_metrics
         for metric in scope.metrics
         if metric.name == instrument
         for point in metric.data.data_points
-        if isinstance(point, NumberDataPoint)
-    }
+    ]

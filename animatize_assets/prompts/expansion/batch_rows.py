@@ -29,6 +29,8 @@ class NewLine:
     """Of the question; its ``custom_id`` too, so that the same question is never asked twice."""
     image_key: str
     body: Mapping[str, Any]
+    traceparent: str | None = None
+    """W3C: the image's trace, in which it is asked; None: nothing is traced."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Line:
     submissions: int
     answer: TextAnswer | None
     failure: str | None
+    traceparent: str | None = None
+    """W3C: the span in which it was asked."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ def values_of(line: NewLine, now: datetime) -> dict[str, Any]:
         "body": as_bytes(line.body).decode(),
         "state": "waiting",
         "submissions": 0,
+        "traceparent": line.traceparent,
         "created_at": now,
     }
 
@@ -105,4 +110,5 @@ def line_of(row: Row[Any]) -> Line:
         submissions=row.submissions,
         answer=None if row.result is None else TextAnswer.model_validate_json(row.result),
         failure=row.failure,
+        traceparent=row.traceparent,
     )

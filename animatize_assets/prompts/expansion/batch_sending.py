@@ -14,6 +14,8 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry.trace import SpanKind
+
 from animatize_assets.errors import BudgetExceeded, ProviderError
 from animatize_assets.prompts.expansion.batch_files import ENDPOINT, line_bytes
 from animatize_assets.prompts.expansion.batch_money import BatchMoney
@@ -22,6 +24,7 @@ from animatize_assets.prompts.expansion.batch_rows import BatchRow
 from animatize_assets.prompts.expansion.batch_store import BatchStore
 from animatize_assets.prompts.expansion.failures import exchanging, malformed, whole
 from animatize_assets.prompts.expansion.parameters import RefusedParameters
+from animatize_assets.telemetry.tracing import BATCH_KEY, TRACEPARENT, current_traceparent, span
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -31,6 +34,9 @@ _log = logging.getLogger(__name__)
 _WHAT = "Sending a batch"
 METADATA_KEY = "animatize_batch"
 """Under which our key travels with a batch, so that we know it again."""
+
+MOST_LINKS = 128
+"""Of one span, by the SDK's own limit."""
 
 CLAIM = timedelta(minutes=10)
 """After that a process that was creating a batch is taken for dead: longer than any exchange, and
@@ -110,12 +116,19 @@ class BatchSender:
             self.dissolve(batch, "cancelled", "batch_cancelled")
             return
         if remote_id is None:
-            made = self._client.batches.create(
-                input_file_id=batch.input_file_id or "",
-                endpoint=ENDPOINT,
-                completion_window="24h",
-                metadata={METADATA_KEY: batch.batch_key},
-            )
+            asked_in = [line.traceparent for line in self._store.lines_of(batch)]
+            with span(
+                f"create batch {batch.model}",
+                {BATCH_KEY: batch.batch_key},
+                kind=SpanKind.PRODUCER,
+                links=asked_in[:MOST_LINKS],
+            ):
+                made = self._client.batches.create(
+                    input_file_id=batch.input_file_id or "",
+                    endpoint=ENDPOINT,
+                    completion_window="24h",
+                    metadata=_metadata(batch),
+                )
             remote_id = whole(made, Batch, _WHAT).id
         now = self._store.now()
         self._money.note_remote(call_id, remote_id)
@@ -165,3 +178,10 @@ class BatchSender:
         elif batch.state == "creating" and failure.kind == "transient":
             self._store.advance(batch, "uploaded")
         self._store.note(self._store.batch(batch.batch_key), failure.message)
+
+
+def _metadata(batch: BatchRow) -> dict[str, str]:
+    """Return what travels with a batch: our key, and the trace in which it is created."""
+    traceparent = current_traceparent()
+    traced = {} if traceparent is None else {TRACEPARENT: traceparent}
+    return {METADATA_KEY: batch.batch_key, **traced}
