@@ -18,17 +18,21 @@ import click
 
 from animatize_assets.cli.terminal import Terminal, first_line
 from animatize_assets.errors import AnimatizeError, InvalidSetting
+from animatize_assets.settings import Settings
+from animatize_assets.workplace.process_telemetry import Role, process_telemetry
 
 
 def perform(name: str, options: Mapping[str, Any], *, as_json: bool, verbose: bool) -> int:
     """Do the command ``name``: call the function of that name in its module; its exit code."""
     with _terminal(as_json=as_json, verbose=verbose) as terminal:
-        return _told(
-            terminal,
-            lambda: getattr(import_module(f"animatize_assets.cli.{name}"), name)(
-                terminal, **options
-            ),
-        )
+        return _told(terminal, lambda: _done(name, terminal, options))
+
+
+def _done(name: str, terminal: Terminal, options: Mapping[str, Any]) -> int:
+    command = getattr(import_module(f"animatize_assets.cli.{name}"), name)
+    role: Role = "service" if name == "serve" else "command"
+    with process_telemetry(Settings.read(), role):
+        return int(command(terminal, **options))
 
 
 def _told(terminal: Terminal, work: Callable[[], int]) -> int:

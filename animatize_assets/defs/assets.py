@@ -20,11 +20,13 @@ from pydantic import Field
 
 from animatize_assets.defs.cache_hits import CacheHits
 from animatize_assets.defs.checks import CHECK_SPECS, Verdicts
+from animatize_assets.defs.failed_images import FAILED_IMAGES, report, summary, why
 from animatize_assets.defs.metadata import materialization_metadata, version_tags
 from animatize_assets.defs.partitions import images
 from animatize_assets.defs.performance import queue_seconds
 from animatize_assets.defs.provider_pools import ProviderPools
 from animatize_assets.defs.resources import SceneModelFiles, WorkshopResource
+from animatize_assets.defs.run_telemetry import run_telemetry
 from animatize_assets.defs.run_times import RunTime
 from animatize_assets.pipeline.cost import Cost
 from animatize_assets.pipeline.model_files import digest_of_model_files
@@ -46,9 +48,6 @@ lets one run at a time make images at all."""
 
 COST_TAG = "animatize/cost_usd"
 """Tag of a run that spent money: how much."""
-
-FAILED_IMAGES = "failed_images"
-"""Metadata of the step's failure: image key -> {asset, code, reason}."""
 
 _DESCRIPTIONS = {
     "source_image": "An accepted upload: upright 8-bit sRGB, named by its content.",
@@ -167,7 +166,12 @@ def build_image_pipeline(
         cost = Cost()
         progress = open_progress(bench, selected)
         progress.begin(context.partition_keys, context.run.run_id)
-        with closing(bench), closing(progress), closing(outcomes):
+        with (
+            run_telemetry(context.run.run_id, "image_pipeline", bench.queue_seconds),
+            closing(bench),
+            closing(progress),
+            closing(outcomes),
+        ):
             for outcome in outcomes:
                 progress.note(outcome)
                 verdicts.note(outcome)
@@ -176,8 +180,8 @@ def build_image_pipeline(
                 if outcome.is_complete:
                     context.log_event(_materialization(bench, outcome, pointers))
                 elif outcome.status == "failed":
-                    failed.setdefault(outcome.image_key, _why(outcome))
-                    _report(context, outcome)
+                    failed.setdefault(outcome.image_key, why(outcome))
+                    report(context.log, outcome)
         run_time.settle()
         tags = cache_hits.tags() | ({COST_TAG: str(cost)} if cost else {})
         if tags:
@@ -185,7 +189,7 @@ def build_image_pipeline(
         yield from verdicts.results(context.selected_asset_check_keys)
         if failed:
             raise dg.Failure(
-                description=_summary(failed, len(context.partition_keys)),
+                description=summary(failed, len(context.partition_keys)),
                 metadata={FAILED_IMAGES: dg.MetadataValue.json(failed)},
                 allow_retries=False,
             )
@@ -227,26 +231,3 @@ def _materialization(
         metadata=materialization_metadata(outcome, workshop.artifacts),
         tags=version_tags(outcome, pointers.of(outcome)),
     )
-
-
-def _why(outcome: StageOutcome) -> dict[str, str]:
-    error = outcome.error
-    return {
-        "asset": outcome.stage,
-        "code": error.code if error else "unknown",
-        "reason": error.reason if error else "",
-    }
-
-
-def _report(context: dg.AssetExecutionContext, outcome: StageOutcome) -> None:
-    why = _why(outcome)
-    context.log.error(
-        "%s: %s failed (%s): %s", outcome.image_key, why["asset"], why["code"], why["reason"]
-    )
-    if outcome.error and outcome.error.traceback:
-        context.log.error("%s", outcome.error.traceback)
-
-
-def _summary(failed: Mapping[str, Mapping[str, str]], total: int) -> str:
-    lines = [f"{key}: {why['asset']}: {why['reason']}" for key, why in failed.items()]
-    return f"{len(failed)} of {total} images failed; the others are complete.\n" + "\n".join(lines)

@@ -14,6 +14,7 @@ import dagster as dg
 from pydantic import Field
 
 from animatize_assets.defs.nvidia import NvidiaMonitorResource
+from animatize_assets.defs.run_telemetry import run_telemetry
 from animatize_assets.settings import Settings
 from animatize_assets.workplace.from_settings import performance_room
 
@@ -59,12 +60,17 @@ def tracked_step(
     ``parameters``: what else is known before it begins.
     """
     run_id = context.run.run_id
+    waited_s = queue_seconds(context.instance, run_id)
     known = {
         "job_type": job_type,
         "run_id": run_id,
-        "queue_time_seconds": queue_seconds(context.instance, run_id),
+        "queue_time_seconds": waited_s,
         **parameters,
     }
-    with performance.room().tracking().track(f"{run_id}/{job_type}", "image", known) as job:
+    job_id = f"{run_id}/{job_type}"
+    with (
+        run_telemetry(run_id, job_type, waited_s),
+        performance.room().tracking().track(job_id, "image", known) as job,
+    ):
         yield
         job.mark_success()
