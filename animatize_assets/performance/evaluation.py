@@ -1,7 +1,8 @@
 """Predictions for jobs that a model has not seen, in three ways.
 
 * Rolling origin: jobs in the order in which they ended; each window is predicted by models that
-  learned from the jobs before it. So an estimator works, so model types are compared.
+  learned from the jobs before it. So an estimator works, so model types are compared: once as it
+  is, and once as if every job of the window ran for the first time.
 * Combinations left out: no job of the same exact parameters was learned from.
 * Names left out: no job of the same worker, GPU, model and so on was learned from.
 
@@ -44,6 +45,10 @@ MOST_JOBS_A_FOLD = 5_000
 
 ROLLING_WINDOWS = 4
 """Windows over the newer half of the jobs."""
+
+LEAST_OTHERS = 15
+"""Jobs of other parameters that a model must have, for its prediction to say anything of its type:
+as many as the first window of the least training."""
 
 COMBINATION_FOLDS = 5
 
@@ -130,15 +135,37 @@ def rolling_origin(
     learning: LearningSet, model_types: Sequence[ModelType]
 ) -> dict[ModelType, list[Unseen]]:
     """Return, per model type, the predictions of each window, the oldest window first."""
-    everything = np.arange(len(learning))
-    windows = np.array_split(everything[len(learning) // 2 :], ROLLING_WINDOWS)
     told: dict[ModelType, list[Unseen]] = {model_type: [] for model_type in model_types}
-    for window in windows:
-        for model_type, unseen in _predicted(
-            learning, everything[: window[0]], window, model_types
-        ).items():
+    for learned, window in _windows(learning):
+        for model_type, unseen in _predicted(learning, learned, window, model_types).items():
             told[model_type].append(unseen)
     return told
+
+
+def rolling_origin_as_new(
+    learning: LearningSet, model_types: Sequence[ModelType]
+) -> dict[ModelType, list[Unseen]]:
+    """Return the predictions of windows by models that saw no job of the same exact parameters.
+
+    Only of windows with repeats: the others are told by :func:`rolling_origin`. And only where
+    enough other jobs are left to learn from.
+    """
+    told: dict[ModelType, list[Unseen]] = {model_type: [] for model_type in model_types}
+    for before, window in _windows(learning):
+        alike = np.isin(learning.combinations[before], learning.combinations[window])
+        others = before[~alike]
+        if len(others) == len(before) or len(others) < LEAST_OTHERS:
+            continue
+        for model_type, unseen in _predicted(learning, others, window, model_types).items():
+            told[model_type].append(unseen)
+    return told
+
+
+def _windows(learning: LearningSet) -> list[tuple[Positions, Positions]]:
+    """Return the windows over the newer half, each with all jobs before it."""
+    everything = np.arange(len(learning))
+    windows = np.array_split(everything[len(learning) // 2 :], ROLLING_WINDOWS)
+    return [(everything[: window[0]], window) for window in windows]
 
 
 def combinations_left_out(learning: LearningSet, model_type: ModelType) -> list[Unseen]:

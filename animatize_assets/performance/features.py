@@ -23,11 +23,14 @@ NUMBERS: dict[str, str] = {
     "log_pixels": "ln(width x height)",
     "megapixels": "width x height / 10^6",
     "log_aspect": "ln(width / height)",
+    "log_elongation": "|ln(width / height)|: upright and lying cost alike, square may not",
     "log_frames": "ln(frame count)",
     "log_steps": "ln(sampling steps)",
     "log_work": "ln(megapixels x steps x frames), steps doubled for samplers of second order",
     "log_batch": "ln(batch size)",
     "log_batch_work": "log_work + log_batch",
+    "log_work_and_start": "ln(10 + megapixels x steps x frames x batch size): bends where starting "
+    "and ending take as long as the work; 10 is half an image of 1 MP in 20 steps",
     "log_work_per_device": "log_batch_work - ln(gpu_count), a further parameter that may be known",
     "guidance": "asinh(guidance scale)",
     "complexity": "ln(1 + megapixels x steps x frames x batch size x passes); passes is 2 where "
@@ -50,6 +53,8 @@ SECOND_ORDER = ("heun", "dpm_2", "dpm2", "dpmpp_sde", "dpmpp_2s")
 """Samplers that run the network twice a step: Heun and DPM-Solver-2 of Karras et al. (2022), and
 DPM-Solver++(2S) and its SDE form, as named by k-diffusion and the user interfaces built on it."""
 
+_UNITS_OF_A_START = 10.0
+
 _LARGEST = 1e300
 """A whole number beyond is no quantity, and no float."""
 
@@ -63,6 +68,7 @@ def numbers_of(submission: Submission, recent_median: float | None) -> tuple[flo
     """
     parameters = submission.parameters
     pixels = _product(parameters.width, parameters.height)
+    log_aspect = _log(parameters.width) - _log(parameters.height)
     work = log_work(parameters)
     batch = _log(parameters.batch_size)
     batch_work = work + (0.0 if math.isnan(batch) else batch)
@@ -72,12 +78,14 @@ def numbers_of(submission: Submission, recent_median: float | None) -> tuple[flo
     return (
         _log(pixels),
         pixels / 1e6,
-        _log(parameters.width) - _log(parameters.height),
+        log_aspect,
+        abs(log_aspect),
         _log(parameters.frame_count),
         _log(parameters.steps),
         work,
         batch,
         batch_work,
+        math.log(_UNITS_OF_A_START + math.exp(batch_work)),
         batch_work - _log_devices(parameters.extra.get("gpu_count")),
         math.nan if parameters.guidance_scale is None else math.asinh(parameters.guidance_scale),
         _complexity(batch_work, parameters.guidance_scale),

@@ -29,6 +29,7 @@ from animatize_assets.performance.evaluation import (
     combinations_left_out,
     names_left_out,
     rolling_origin,
+    rolling_origin_as_new,
 )
 from animatize_assets.performance.heuristic import LEAST_JOBS
 from animatize_assets.performance.left_out import LeftOut
@@ -68,8 +69,9 @@ def train(
             f"finished well; there are {len(learning)} so far."
         )
     windows = rolling_origin(learning, model_types)
+    as_new = rolling_origin_as_new(learning, model_types)
     scores = {
-        name: _score(learning, _joined(told), each_combination_once=True)
+        name: _score(learning, _joined([*told, *as_new[name]]), each_combination_once=True)
         for name, told in windows.items()
     }
     best = best_of(scores)
@@ -144,7 +146,7 @@ def _score(learning: LearningSet, unseen: Unseen, *, each_combination_once: bool
     """Score predictions; types are compared with each combination of parameters counted once.
 
     Where most jobs repeat each other, a type that only remembers them would win, and fail at the
-    first new combination.
+    first new combination. So they are compared on both, repeats as such and as if they were new.
     """
     alike = learning.combinations[unseen.positions] if each_combination_once else None
     actual = np.exp(learning.log_seconds[unseen.positions])

@@ -13,7 +13,8 @@ from typing import Literal
 
 from animatize_assets.images.decoding import load_working_copy
 from animatize_assets.movement.models import Category, MovementPrediction
-from animatize_assets.movement.prediction import predict_movements
+from animatize_assets.movement.prediction import MIN_CONFIDENCE, predict_movements
+from animatize_assets.movement.proposals import TIE_WIDTH
 from animatize_assets.movement.rule_schema import RuleBook
 from animatize_assets.scene.analysis import analyze_scene
 from animatize_assets.scene.models import SceneAnalysis
@@ -54,6 +55,11 @@ class Answer:
             if movement.category == category:
                 return movement.type, movement.direction
         return None
+
+    def lead(self, category: Category) -> float:
+        """How far the first movement of a category lies above the confidence that keeps one."""
+        found = (m.confidence for m in self.prediction.movements if m.category == category)
+        return next(found, 0.0) - MIN_CONFIDENCE
 
     @property
     def is_scene_tied(self) -> bool:
@@ -103,9 +109,9 @@ def is_by_doubt(question: str, before: Answer, after: Answer) -> bool:
     """Whether one of two unlike answers to a question was a doubtful one.
 
     Of the scene: its margin was below the tie width. Of the camera: it held still for want of a
-    lead. Of a character or the environment, whose movement appeared, went or lost its direction:
-    nothing was clear enough to be kept, or to point. A movement that gives way to another one at
-    once is never by doubt.
+    lead. Of a character or the environment, whose movement appeared or went: it was hardly clear
+    enough to be kept. Or lost its direction: nothing was clear enough to point. A movement that
+    gives way to another one at once is never by doubt.
     """
     if question == "scene":
         return before.is_scene_tied or after.is_scene_tied
@@ -113,4 +119,6 @@ def is_by_doubt(question: str, before: Answer, after: Answer) -> bool:
     verdict = compare_moves(before.top(category), after.top(category))
     if verdict == "doubtful" and category == "camera":
         return before.is_camera_undecided or after.is_camera_undecided
+    if verdict == "doubtful" and None in (before.top(category), after.top(category)):
+        return max(before.lead(category), after.lead(category)) < TIE_WIDTH
     return verdict in ("same", "doubtful")

@@ -57,13 +57,13 @@ def complete(instance: dg.DagsterInstance, keys: list[str]) -> bool:
 @pytest.mark.filterwarnings("ignore:Function `AssetSelection.sources` is deprecated")
 def test_dropped_files_backfills_and_a_killed_worker(tmp_path: Path, sizes: dict[str, Any]) -> None:
     data_dir = tmp_path / "data"
-    count = sizes["daemon"]["images"]
+    count, dropped_count = sizes["daemon"]["images"], sizes["daemon"]["dropped"]
     log = data_dir / "daemon.log"
     with open_instance(data_dir) as instance:
         keys = register(instance, data_dir, count)
         wish(data_dir, kill_at=[keys[-1], "motion_prompt"])
         asset_backfill(instance, "first", keys)
-        write_images(data_dir / "uploads", count, start=1_000)
+        write_images(data_dir / "uploads", dropped_count, start=10_000)
         with running_daemon(data_dir):
             # The worker of the backfill is killed by SIGKILL in its last image.
             (killed,) = wait_for(lambda: finished_runs(instance, "first"), log)
@@ -85,7 +85,7 @@ def test_dropped_files_backfills_and_a_killed_worker(tmp_path: Path, sizes: dict
             def dropped() -> list[str]:
                 known = instance.get_dynamic_partitions("images")
                 new = [key for key in known if key not in keys]
-                return new if len(new) == count and complete(instance, new) else []
+                return new if len(new) == dropped_count and complete(instance, new) else []
 
             new = wait_for(dropped, log)
             assert list((data_dir / "uploads").iterdir()) == []
@@ -100,4 +100,6 @@ def test_dropped_files_backfills_and_a_killed_worker(tmp_path: Path, sizes: dict
         # After thirty jobs the performance system may ask for an estimator; that is its own affair.
         runs = [run for run in instance.get_runs() if run.job_name != RETRAIN_JOB]
         assert len(runs) == 4  # two backfills, one ingest, one chain
-        assert len([line for line in made(data_dir) if line[0] in new]) == len(STAGES) * count
+        assert (
+            len([line for line in made(data_dir) if line[0] in new]) == len(STAGES) * dropped_count
+        )

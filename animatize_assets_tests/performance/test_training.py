@@ -15,8 +15,10 @@ from animatize_assets.performance.evaluation import (
     combinations_left_out,
     names_left_out,
     rolling_origin,
+    rolling_origin_as_new,
 )
 from animatize_assets.performance.model_types import MODEL_TYPES, fit_model, predict_log_seconds
+from animatize_assets.performance.models import JobRecord
 from animatize_assets.performance.promotion import decide
 from animatize_assets.performance.scoring import Score, best_of, score
 from animatize_assets.performance.training import data_sha256, train
@@ -37,6 +39,14 @@ def test_thirty_jobs_are_enough_for_every_type() -> None:
     trained = train(timed_jobs(30), "image", now=AFTER)
     assert trained.card.scores.keys() == set(MODEL_TYPES)
     assert trained.card.learned_from == 30
+
+
+def _repeated(jobs: list[JobRecord]) -> list[JobRecord]:
+    return [
+        job.model_copy(update={"job_id": f"{job.job_id}-{copy}"})
+        for job in jobs
+        for copy in range(3)
+    ]
 
 
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
@@ -123,13 +133,24 @@ def test_no_window_learned_from_itself_or_later_jobs() -> None:
     assert again["linear_regression"][-1].log_predicted[0] == first
 
 
-def test_left_out_combinations_are_each_predicted_once_and_unseen() -> None:
-    repeated = [
-        job.model_copy(update={"job_id": f"{job.job_id}-{copy}"})
-        for job in JOBS[:40]
-        for copy in range(3)
+def test_windows_are_also_told_as_if_none_of_their_jobs_had_been_run_before() -> None:
+    unlike = [
+        job.model_copy(
+            update={"parameters": job.parameters.model_copy(update={"width": 64 + place})}
+        )
+        for place, job in enumerate(JOBS)
     ]
-    learning = LearningSet.of(repeated, "image")
+    kinds = ("linear_regression",)
+    nothing_repeats = rolling_origin_as_new(LearningSet.of(unlike, "image"), kinds)
+    assert nothing_repeats["linear_regression"] == []
+    learning = LearningSet.of(_repeated(JOBS[:40]), "image")
+    told = rolling_origin_as_new(learning, kinds)["linear_regression"]
+    assert told
+    assert not any(window.is_repeat.any() for window in told)
+
+
+def test_left_out_combinations_are_each_predicted_once_and_unseen() -> None:
+    learning = LearningSet.of(_repeated(JOBS[:40]), "image")
     folds = combinations_left_out(learning, "linear_regression")
     assert sorted(np.concatenate([fold.positions for fold in folds])) == list(range(120))
     assert not any(fold.is_repeat.any() for fold in folds)
