@@ -15,8 +15,8 @@ from typing import TypeVar
 
 CODE_LOCATION = "animatize_assets_tests.defs.cheap_location"
 PATIENCE_S = 550
-"""Far longer than anything here takes, so that a busy machine fails nothing; below the time limit of a
-test, so that what the daemon said is shown."""
+"""Far longer than anything here takes, so that a busy machine fails nothing; less than a test may
+take, so that what the daemon said is shown."""
 
 T = TypeVar("T")
 
