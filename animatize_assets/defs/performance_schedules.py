@@ -86,7 +86,7 @@ def weekly_retraining(
             if has_news(room.store, room.registry.rows.versions(pipeline), pipeline)
         ]
     finally:
-        room.engine.dispose()
+        room.close()
     for pipeline in news:
         yield dg.RunRequest(partition_key=pipeline, run_key=f"{pipeline} {day}")
     if not news:

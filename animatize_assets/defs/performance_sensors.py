@@ -56,7 +56,7 @@ def performance_alerts(
         told = _tell(context, room.database_url, settings) if alerts.undelivered(1) else ""
     finally:
         images.engine.dispose()
-        room.engine.dispose()
+        room.close()
     for alert in look.raised.new if look.raised else ():
         context.log.warning("New alert %d (%s): %s", alert.id, alert.severity, alert.message)
     return dg.SensorResult(
@@ -81,7 +81,7 @@ def estimator_drift(
             now=now,
         )
     finally:
-        room.engine.dispose()
+        room.close()
     for pipeline, why in needed.items():
         context.log.info("An estimator of %s jobs is asked for: %s", pipeline, why)
     # The key keeps a day's second run away also when somebody resets the cursor.

@@ -124,7 +124,7 @@ def _estimated(
         )
     finally:
         opened.engine.dispose()
-        room.engine.dispose()
+        room.close()
 
 
 def _files_of(run: dg.DagsterRun) -> Sequence[str]:

@@ -27,6 +27,7 @@ from animatize_assets.performance.recording import JobRecorder, open_recorder
 from animatize_assets.performance.registry import EstimatorRegistry
 from animatize_assets.performance.run_promises import RunPromises
 from animatize_assets.performance.sampling import ResourceSampler
+from animatize_assets.performance.spool import Spool
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.performance.thresholds import Thresholds
 from animatize_assets.performance.time_estimator import TimeEstimator
@@ -36,6 +37,9 @@ _log = logging.getLogger(__name__)
 
 DATABASE, MLFLOW_DATABASE = "performance.db", "mlflow.db"
 """File names inside the data folder."""
+
+SPOOL = "spool"
+"""Folder, inside the room's, of records that wait for the database."""
 
 
 @dataclass(frozen=True)
@@ -59,9 +63,14 @@ class PerformanceRoom:
         upgrade(opened)
         return opened
 
-    @cached_property
+    @property
     def store(self) -> PerformanceStore:
-        """The job records."""
+        """The job records, with those that waited on the disk and can be written now."""
+        self.import_spooled()
+        return self._store
+
+    @cached_property
+    def _store(self) -> PerformanceStore:
         return PerformanceStore(self.engine)
 
     @cached_property
@@ -121,10 +130,30 @@ class PerformanceRoom:
             upgrade(open_engine(self.database_url))
         except SQLAlchemyError as error:
             _log.warning("The performance database cannot be opened now: %s", type(error).__name__)
-        return open_recorder(self.database_url, self.folder / "spool")
+        return open_recorder(self.database_url, self.folder / SPOOL)
+
+    @cached_property
+    def _spool(self) -> Spool:
+        return Spool(self.folder / SPOOL)
+
+    def import_spooled(self) -> int:
+        """Write the job records that wait on the disk; returns how many were new.
+
+        Costs a look into a folder while there are none. A database that takes nothing is told in
+        the log, and the records stay where they are.
+        """
+        return self.recorder.catch_up() if self._spool.ids() else 0
+
+    def close(self) -> None:
+        """Close the connections that were opened."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+        if "recorder" in self.__dict__:
+            self.recorder.close()
 
     def tracking(self, estimate: Callable[[Submission], Estimate | None] | None = None) -> Tracking:
         """Return what tracks work that is done in this process, with what it uses."""
+        self.import_spooled()
         sampler = ResourceSampler(self.sample_interval_s, self.gpu_monitor)
         return Tracking(self.recorder, sampler, estimate)
 
@@ -132,4 +161,5 @@ class PerformanceRoom:
         self, estimate: Callable[[Submission], Estimate | None] | None = None
     ) -> Tracking:
         """Return what tracks calls to others, whose use of this machine says nothing."""
+        self.import_spooled()
         return Tracking(self.recorder, None, estimate)

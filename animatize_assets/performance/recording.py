@@ -120,6 +120,15 @@ class JobRecorder:
             self._begin_outage(error)
         return imported
 
+    def catch_up(self) -> int:
+        """Do as :meth:`drain`, for those who come by: at once where nothing waits.
+
+        Nor does it wait for a database that failed less than :data:`RETRY_S` ago.
+        """
+        if not self._has_waiting() or self._timer() < self._retry_at:
+            return 0
+        return self.drain()
+
     @property
     def state(self) -> RecorderState:
         """How things stand now."""

@@ -13,7 +13,8 @@ import pytest
 from animatize_assets.performance.alert_models import AlertDraft, Judgement
 from animatize_assets.performance.alert_store import AlertStore
 from animatize_assets.performance.models import JobRecord
-from animatize_assets.performance.opening import PerformanceRoom
+from animatize_assets.performance.opening import SPOOL, PerformanceRoom
+from animatize_assets.performance.spool import Spool
 from animatize_assets.pipeline.job_parameters import this_worker
 from animatize_assets.pipeline.stages import STAGES
 from animatize_assets.settings import Settings
@@ -55,6 +56,19 @@ def recent(jobs: Sequence[JobRecord]) -> list[JobRecord]:
         )
         for each in jobs
     ]
+
+
+def test_what_waited_for_the_database_is_in_the_views(
+    animatize: Animatize, room: PerformanceRoom
+) -> None:
+    waiting = Spool(room.folder / SPOOL)
+    for each in recent(records(12)):
+        waiting.put(waiting.new_id(), each)
+    assert (
+        animatize("report", "--days", "3", "--json").document["overall_statistics"]["total_jobs"]
+        == 12
+    )
+    assert waiting.ids() == []
 
 
 def clips(count: int) -> list[JobRecord]:

@@ -14,6 +14,8 @@ from animatize_assets.generation.breaker import BreakerState
 from animatize_assets.generation.health import HealthBoard
 from animatize_assets.performance.alert_store import AlertStore
 from animatize_assets.performance.models import AlertRecord
+from animatize_assets.performance.opening import SPOOL
+from animatize_assets.performance.spool import Spool
 from animatize_assets_tests.defs.fleet_records import jobs, performance, room, run_job, stores
 from animatize_assets_tests.defs.runs import cheap_definitions
 from animatize_assets_tests.defs.test_performance_assets import ONE_TYPE
@@ -138,6 +140,14 @@ def test_a_breaker_that_nobody_tells_of_any_more_is_no_news(daemon: Daemon) -> N
     )
     daemon.look_for_alerts()
     assert open_alerts() == []
+
+
+def test_a_tick_sees_what_was_recorded_while_the_database_was_down(daemon: Daemon) -> None:
+    waiting = Spool(room().folder / SPOOL)
+    slow = job(1, seconds=500.0, finished_at=datetime.now(UTC))
+    waiting.put(waiting.new_id(), slow)
+    assert "slow_generation" in daemon.look_for_alerts()
+    assert waiting.ids() == []
 
 
 @pytest.mark.usefixtures("either_database")
