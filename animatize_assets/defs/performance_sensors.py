@@ -17,9 +17,9 @@ import dagster as dg
 from animatize_assets.defs.performance import PerformanceResource
 from animatize_assets.defs.performance_jobs import RETRAIN_JOB
 from animatize_assets.defs.resources import Stores
-from animatize_assets.defs.service_readings import read_services
 from animatize_assets.errors import InvalidSetting
 from animatize_assets.settings import Settings
+from animatize_assets.workplace.service_readings import read_services
 
 if TYPE_CHECKING:
     from animatize_assets.performance.alert_delivery import AlertDelivery

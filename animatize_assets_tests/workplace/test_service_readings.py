@@ -10,13 +10,13 @@ from sqlalchemy import Engine
 
 from animatize_assets.database.engine import open_engine
 from animatize_assets.database.migration import upgrade
-from animatize_assets.defs.service_readings import STILL_DOWN, provider_states, spending
 from animatize_assets.generation.accounting import PlannedCall
 from animatize_assets.generation.breaker import BreakerState
 from animatize_assets.generation.budget import Budget
 from animatize_assets.generation.health import HealthBoard
 from animatize_assets.generation.ledger import SqlLedger
 from animatize_assets.settings import Settings
+from animatize_assets.workplace.service_readings import STILL_DOWN, provider_states, spending
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
