@@ -6,8 +6,10 @@ indicator per number that may be missing, an indicator per name and word of a na
 times numbers (each model and GPU has its own slope).
 
 Unseen names and missing values are ordinary input: no indicator is set, the number stands at its
-median. Belongs here: learning the state, making vectors. Does not belong here: formulas
-(``features``), models.
+median. Free text (``free_text``) has no indicators, and is never new.
+
+Belongs here: learning the state, making vectors. Does not belong here: formulas (``features``),
+models.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from animatize_assets.performance.features import (
     parts_of,
     words_of,
 )
+from animatize_assets.performance.free_text import free_text_fields
 from animatize_assets.performance.models import Submission
 from animatize_assets.records import Record
 
@@ -68,6 +71,8 @@ class EncoderState(Record):
     """Pairs of (indicator, number), by position."""
     known: dict[str, tuple[str, ...]]
     """Every value seen often enough of each field, to tell what is new."""
+    free_text: tuple[str, ...] = ()
+    """Further parameters of which no value tells anything."""
 
 
 class FeatureEncoder:
@@ -79,6 +84,7 @@ class FeatureEncoder:
         self._columns_of: dict[tuple[str, str], tuple[int, ...]] = {}
         self._unseen: dict[tuple[str, str], bool] = {}
         self._known = {field: frozenset(values) for field, values in state.known.items()}
+        self._free_text = frozenset(state.free_text)
 
     @classmethod
     def fit(
@@ -104,7 +110,8 @@ class FeatureEncoder:
         numbers = tuple(candidates[position] for position in kept)
         missing = np.isnan(table)
         medians = np.nanmedian(table, axis=0) if kept else np.zeros(0)
-        names = _frequent_names(submissions)
+        free_text = free_text_fields(submissions)
+        names = _frequent_names(submissions, free_text)
         state = EncoderState(
             numbers=numbers,
             medians=tuple(medians.tolist()),
@@ -115,7 +122,8 @@ class FeatureEncoder:
             ),
             names=names,
             crosses=(),
-            known=_known_values(submissions),
+            known=_known_values(submissions, free_text),
+            free_text=tuple(sorted(free_text)),
         )
         without_crosses = cls(state)
         centred, _ = without_crosses._centred(table)
@@ -156,7 +164,7 @@ class FeatureEncoder:
         """Return the fields whose value was not among the jobs learned from.
 
         Names joined by ``+`` are told apart: it takes a new one among them. A field that is not
-        known of the submission is not among the answer.
+        known of the submission is not among the answer, nor is free text.
         """
         return frozenset(
             pair[0] for pair in names_of(submission.parameters) if self._is_unseen(pair)
@@ -167,7 +175,9 @@ class FeatureEncoder:
         if told is None:
             field, value = pair
             known = self._known.get(field, frozenset())
-            told = self._unseen[pair] = not known.issuperset(parts_of(value))
+            told = self._unseen[pair] = field not in self._free_text and not known.issuperset(
+                parts_of(value)
+            )
         return told
 
     @cached_property
@@ -249,11 +259,15 @@ def _clock_is_known(name: str, submissions: Sequence[Submission]) -> bool:
     return max(moments) - min(moments) >= least
 
 
-def _frequent_names(submissions: Sequence[Submission]) -> tuple[str, ...]:
+def _frequent_names(
+    submissions: Sequence[Submission], free_text: frozenset[str]
+) -> tuple[str, ...]:
     """Return the indicators worth having; of several that always come together, the first."""
     rows_of: dict[str, list[int]] = {}
     for row, submission in enumerate(submissions):
         for pair in _named(submission):
+            if pair[0] in free_text:
+                continue
             for name in _indicators_of(pair):
                 rows_of.setdefault(name, []).append(row)
     told = {
@@ -279,11 +293,14 @@ def _varying_crosses(
     return tuple(crosses)
 
 
-def _known_values(submissions: Sequence[Submission]) -> dict[str, tuple[str, ...]]:
+def _known_values(
+    submissions: Sequence[Submission], free_text: frozenset[str]
+) -> dict[str, tuple[str, ...]]:
     seen = Counter(
         (field, part)
         for submission in submissions
         for field, value in names_of(submission.parameters)
+        if field not in free_text
         for part in parts_of(value)
     )
     values: dict[str, list[str]] = {}

@@ -78,6 +78,24 @@ def test_what_was_never_seen_widens_the_interval_and_is_told(trained: TrainedEst
     assert not any(each.notes for each in known)
 
 
+def test_a_note_that_is_new_each_time_widens_nothing(trained: TrainedEstimator) -> None:
+    noted = [
+        each.model_copy(
+            update={
+                "parameters": each.parameters.model_copy(
+                    update={"extra": dict(each.parameters.extra) | {"note": f"take {number}"}}
+                )
+            }
+        )
+        for number, each in enumerate(JOBS)
+    ]
+    with_notes = train(noted, "image", model_types=["linear_regression"], now=AFTER)
+    new = _asked(JOBS[:20], extra={"note": "a take never heard of"})
+    estimates = with_notes.estimate_many(new)
+    assert not any(each.notes for each in estimates)
+    assert _width(estimates) < 1.5 * _width(trained.estimate_many(_asked(JOBS[:20])))
+
+
 def test_recent_jobs_correct_a_slowdown(trained: TrainedEstimator) -> None:
     slow = timed_jobs(40, start=200, slower=1.6)
     recent = trained.recent([*JOBS[-50:], *slow])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -227,6 +229,58 @@ def test_names_that_are_joined_are_told_apart() -> None:
     new = job(9, parameters={"width": 8, "height": 8, "extra": {"post": "A+C"}})
     assert encoder.unseen(Submission.of(both)) == frozenset()
     assert encoder.unseen(Submission.of(new)) == {"post"}
+
+
+def _with_extra(values: Sequence[str]) -> list[Submission]:
+    sizes = {"width": 64, "height": 64}
+    return [
+        Submission.of(job(number, parameters=sizes | {"extra": {"note": value}}))
+        for number, value in enumerate(values)
+    ]
+
+
+def _fitted(values: Sequence[str]) -> FeatureEncoder:
+    return FeatureEncoder.fit(_with_extra(values), [None] * len(values))
+
+
+(UNHEARD_OF,) = _with_extra(["never heard of"])
+
+
+@given(count=st.integers(10, 60), again=st.integers(0, 2))
+def test_text_that_is_new_each_time_is_nothing_new(count: int, again: int) -> None:
+    texts = [f"a boat number {number} on a lake" for number in range(count)]
+    encoder = _fitted([*texts, *texts[:again]][: count + count // 10])
+    assert encoder.state.free_text == ("note",)
+    assert encoder.unseen(UNHEARD_OF) == frozenset()
+    assert not any("note" in name for name in encoder.feature_names)
+    stored = FeatureEncoder(EncoderState.model_validate_json(encoder.state.model_dump_json()))
+    assert stored.unseen(UNHEARD_OF) == frozenset()
+
+
+@given(choices=st.integers(2, 12))
+def test_a_choice_is_no_free_text(choices: int) -> None:
+    encoder = _fitted([f"style-{number % choices}" for number in range(5 * choices)])
+    assert encoder.state.free_text == ()
+    assert encoder.unseen(UNHEARD_OF) == {"note"}
+
+
+def test_few_jobs_tell_no_text_from_a_choice() -> None:
+    assert _fitted([str(number) for number in range(9)]).unseen(UNHEARD_OF) == {"note"}
+
+
+def test_combinations_that_are_new_each_time_are_a_choice_of_their_parts() -> None:
+    pairs = ["+".join(pair) for pair in itertools.combinations("ABCDEF", 2)]
+    encoder = _fitted(pairs)
+    assert encoder.state.free_text == ()
+    assert encoder.unseen(_with_extra(["A+Z"])[0]) == {"note"}
+
+
+def test_a_model_is_never_free_text() -> None:
+    sizes = {"width": 64, "height": 64}
+    learned = [job(number, parameters=sizes | {"model": f"m{number}"}) for number in range(40)]
+    encoder = FeatureEncoder.fit([Submission.of(each) for each in learned], [None] * 40)
+    new = Submission.of(job(1, parameters=sizes | {"model": "n"}))
+    assert encoder.unseen(new) == {"model"}
 
 
 def test_the_hour_counts_only_when_days_were_seen() -> None:
