@@ -7,12 +7,14 @@ of them works (``estimator``, ``heuristic``), where estimators are stored (``reg
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from animatize_assets.performance.estimator import RecentJobs, TrainedEstimator
 from animatize_assets.performance.heuristic import heuristic_estimates
 from animatize_assets.performance.models import (
+    PIPELINE_TYPES,
     Estimate,
     JobParameters,
     JobRecord,
@@ -41,19 +43,34 @@ class _AtHand:
     recent: RecentJobs | None
     devices: Mapping[_Device, JobParameters]
     """Parameters of the last job of each worker and provider whose GPU is known."""
+    looked_at: float
+    """When it was last seen that this is the newest, in seconds of the timer."""
 
 
 class TimeEstimator:
     """Estimates for jobs of any kind. Threads may share it.
 
-    Recent jobs are read again when there are newer ones; to know that costs one small query.
+    Recent jobs are read again when there are newer ones, which takes tens of milliseconds; to know
+    that there are costs one small query. Who is asked often while jobs end often looks only every
+    ``look_every_s`` seconds, and meanwhile answers from what was known. ``timer`` counts seconds.
     """
 
-    def __init__(self, store: PerformanceStore, load_trained: LoadTrained) -> None:
+    def __init__(
+        self,
+        store: PerformanceStore,
+        load_trained: LoadTrained,
+        *,
+        look_every_s: float = 0.0,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._load_trained = load_trained
+        self._look_every_s = look_every_s
+        self._timer = timer
         self._at_hand: dict[PipelineType, _AtHand] = {}
-        self._lock = threading.Lock()
+        self._locks: dict[PipelineType, threading.Lock] = {
+            kind: threading.Lock() for kind in PIPELINE_TYPES
+        }
 
     def estimate(self, submission: Submission) -> Estimate:
         """Return the estimate of one job."""
@@ -82,25 +99,56 @@ class TimeEstimator:
         return known.trained.estimate_many(submissions, known.recent)
 
     def _known(self, pipeline_type: PipelineType) -> _AtHand:
-        trained = self._load_trained(pipeline_type)
-        newest_id = self._store.newest_id()
-        with self._lock:
-            known = self._at_hand.get(pipeline_type)
-            if known is None or known.newest_id != newest_id or known.trained is not trained:
-                finished = tuple(self._store.jobs(pipeline_type=pipeline_type, newest=RECENT))
-                known = _AtHand(
-                    newest_id=newest_id,
-                    trained=trained,
-                    finished=finished,
-                    recent=None if trained is None else trained.recent(finished),
-                    devices={
-                        _device(job.parameters): job.parameters
-                        for job in finished
-                        if job.parameters.gpu_model
-                    },
-                )
-                self._at_hand[pipeline_type] = known
+        known = self._at_hand.get(pipeline_type)
+        if known is not None and self._is_fresh(known):
+            return known
+        lock = self._locks[pipeline_type]
+        # One thread looks; the others need not wait for it where what is known may be a bit old.
+        if not lock.acquire(blocking=known is None or not self._look_every_s):
+            assert known is not None  # noqa: S101  # waited for otherwise
+            return known
+        try:
+            return self._newest(pipeline_type)
+        finally:
+            lock.release()
+
+    def _is_fresh(self, known: _AtHand) -> bool:
+        return self._timer() - known.looked_at < self._look_every_s
+
+    def _newest(self, pipeline_type: PipelineType) -> _AtHand:
+        """Bring what is known up to date; the lock of this type is held."""
+        known = self._at_hand.get(pipeline_type)
+        if known is not None and self._is_fresh(known):
+            return known  # another thread was faster
+        trained, newest_id = self._load_trained(pipeline_type), self._store.newest_id()
+        now = self._timer()
+        if known is not None and known.newest_id == newest_id and known.trained is trained:
+            known = replace(known, looked_at=now)
+        else:
+            known = self._read(pipeline_type, trained, newest_id, now)
+        self._at_hand[pipeline_type] = known
         return known
+
+    def _read(
+        self,
+        pipeline_type: PipelineType,
+        trained: TrainedEstimator | None,
+        newest_id: int | None,
+        now: float,
+    ) -> _AtHand:
+        finished = tuple(self._store.jobs(pipeline_type=pipeline_type, newest=RECENT))
+        return _AtHand(
+            newest_id=newest_id,
+            trained=trained,
+            finished=finished,
+            recent=None if trained is None else trained.recent(finished),
+            devices={
+                _device(job.parameters): job.parameters
+                for job in finished
+                if job.parameters.gpu_model
+            },
+            looked_at=now,
+        )
 
 
 def _device(parameters: JobParameters) -> _Device:

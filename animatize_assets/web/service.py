@@ -8,14 +8,17 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.store import ImageStore
+from animatize_assets.performance.time_estimator import TimeEstimator
 from animatize_assets.pipeline.generation_setup import GenerationSetup
 from animatize_assets.settings import Settings
 from animatize_assets.web.access import Access, is_loopback, lower
+from animatize_assets.web.gallery import Gallery
 from animatize_assets.web.remembered import Remembered
 from animatize_assets.web.tokens import FILE, TokenFile
 from animatize_assets.web.trainings import Trainings
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
     from animatize_assets.performance.opening import PerformanceRoom
 
 _log = logging.getLogger(__name__)
+
+
+LOOK_EVERY_S = 1.0
+"""Estimates know of jobs that ended so long ago."""
 
 
 class Service:
@@ -39,6 +46,7 @@ class Service:
         self._dagster: DagsterInstance | None = None
         self.remembered = Remembered()
         self.trainings = Trainings(self._start_runs)
+        self.gallery = Gallery(workplace, lambda: self.dagster)
 
     @classmethod
     def of(cls, workplace: Workplace, *, host: str | None = None) -> Service:
@@ -66,6 +74,12 @@ class Service:
     def performance(self) -> PerformanceRoom:
         """Job records, estimators, alerts."""
         return self.workplace.performance
+
+    @cached_property
+    def time_estimator(self) -> TimeEstimator:
+        """What tells how long jobs will take, by what was known a moment ago."""
+        room = self.performance
+        return TimeEstimator(room.store, room.champions, look_every_s=LOOK_EVERY_S)
 
     @property
     def images(self) -> ImageStore:
@@ -112,6 +126,7 @@ class Service:
 
     def close(self) -> None:
         """Close what was opened."""
+        self.gallery.close()
         self._undo.close()
         opened = vars(self.workplace)  # where cached properties keep what they opened
         if "images" in opened:

@@ -66,7 +66,7 @@ def estimate_time(asked: EstimateRequest, service: ServiceDep) -> EstimateAnswer
         submitted_at=datetime.now(UTC),
         queue_length=asked.queue_length,
     )
-    told = estimate_and_recommend(submission, service.performance.time_estimator.estimate_many)
+    told = estimate_and_recommend(submission, service.time_estimator.estimate_many)
     return EstimateAnswer.model_validate(estimate_body(*told))
 
 
