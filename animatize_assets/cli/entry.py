@@ -110,6 +110,7 @@ def ingest() -> None:
     show_default=True,
     help="Let a language model expand the prompt; draft: the cheaper one.",
 )
+@click.option("--batch", hidden=True, help="Id that the runs are tagged with.")
 @_command
 def run() -> None:
     """Make what is missing of every image, or everything of those named.

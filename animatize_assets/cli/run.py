@@ -15,6 +15,7 @@ from animatize_assets.cli.terminal import Terminal
 from animatize_assets.defs.launch_estimates import estimate_tags, tags_or_none
 from animatize_assets.errors import ImageNotFound
 from animatize_assets.orchestration import (
+    BATCH_TAG,
     QUIET,
     VERBOSE,
     ImageResult,
@@ -46,8 +47,11 @@ def run(
     style: str,
     size: tuple[int, int] | None,
     expand: str,
+    batch: str | None,
 ) -> int:
     """Materialize the images named, all, or those not complete; 1 when one failed.
+
+    ``batch``: an id under which the caller will look for the runs.
 
     Raises:
         InvalidSetting: no such target model or style; the sentence lists those there are.
@@ -78,6 +82,7 @@ def run(
             },
             keys=named or known,
             only_incomplete=not (named or everything),
+            batch=batch,
         )
     result = result.model_copy(update={"images": (*result.images, *unknown)})
     terminal.document(run_document(result))
@@ -121,6 +126,7 @@ def materialize(
     *,
     keys: Sequence[str],
     only_incomplete: bool,
+    batch: str | None = None,
 ) -> PipelineRunResult:
     """Materialize ``keys`` with progress, then draw the contact sheets of the complete ones.
 
@@ -138,6 +144,7 @@ def materialize(
             write_contact_sheets(terminal, workplace, asked)
             return NOTHING
         config = {name: value for name, value in request.items() if value is not None}
+        tags = {} if batch is None else {BATCH_TAG: batch}
         with canceled_by_signals(terminal.note) as cancel, terminal.progress("results") as bar:
             task = bar.add_task("Starting", total=len(keys) * len(pipeline_assets()))
 
@@ -152,7 +159,7 @@ def materialize(
                     instance=instance,
                     on_event=advance,
                     cancel=cancel,
-                    tags_of=lambda of_run: _estimated(workplace, of_run, config),
+                    tags_of=lambda of_run: tags | _estimated(workplace, of_run, config),
                     log_level=VERBOSE if terminal.verbose else QUIET,
                 )
             )
@@ -164,7 +171,7 @@ def materialize(
 
 def _estimated(
     workplace: Workplace, keys: Sequence[str], config: Mapping[str, Any]
-) -> Mapping[str, str]:
+) -> dict[str, str]:
     """Return the tags that tell how long a run over ``keys`` will take, before it starts."""
     request = PipelineRequest.model_validate(config)
 
@@ -180,7 +187,7 @@ def _estimated(
                 provider_model=workshop.pictures.provider(request.provider).model,
             )
 
-    return tags_or_none(told)
+    return dict(tags_or_none(told))
 
 
 def _resolve(given: Sequence[str], known: Sequence[str]) -> tuple[list[str], list[ImageResult]]:

@@ -8,8 +8,15 @@ run. Does not belong here: assets, and what a person sees.
 
 from dagster import DagsterInstance
 
+from animatize_assets.orchestration.batches import (
+    BatchProgress,
+    Finish,
+    batch_progress,
+    ended_runs,
+    finishing,
+)
 from animatize_assets.orchestration.code_location import PipelineAsset, pipeline_assets
-from animatize_assets.orchestration.detached import DetachedRuns, start_detached
+from animatize_assets.orchestration.detached import DetachedRuns, start_batch, start_detached
 from animatize_assets.orchestration.home import open_instance, prepare_home
 from animatize_assets.orchestration.partitions import (
     image_keys,
@@ -24,6 +31,7 @@ from animatize_assets.orchestration.results import (
     StageFinished,
 )
 from animatize_assets.orchestration.runs import (
+    BATCH_TAG,
     QUIET,
     VERBOSE,
     end_abandoned_runs,
@@ -33,17 +41,23 @@ from animatize_assets.orchestration.runs import (
 )
 
 __all__ = [
+    "BATCH_TAG",
     "QUIET",
     "VERBOSE",
+    "BatchProgress",
     "DagsterInstance",
     "DetachedRuns",
+    "Finish",
     "ImageResult",
     "ImageState",
     "PipelineAsset",
     "PipelineRunResult",
     "RunSummary",
     "StageFinished",
+    "batch_progress",
     "end_abandoned_runs",
+    "ended_runs",
+    "finishing",
     "image_keys",
     "image_states",
     "open_instance",
@@ -52,6 +66,7 @@ __all__ = [
     "recent_runs",
     "register_images",
     "run_images",
+    "start_batch",
     "start_detached",
     "waiting_runs",
 ]

@@ -1,4 +1,4 @@
-"""A job of the code location in a process of its own, for a caller that does not wait.
+"""Runs in a process of their own, for a caller that does not wait: of a job, or over images.
 
 The process is independent of the one that started it and goes on when that one ends. No daemon is
 needed.
@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -25,6 +25,12 @@ from animatize_assets.errors import OrchestrationFailed
 from animatize_assets.orchestration.home import prepare_home
 
 _log = logging.getLogger(__name__)
+
+COMMAND_LINE = "animatize_assets.cli"
+"""Named by a string, as the code location is: this package does not depend on what it starts."""
+
+BATCH = "batch"
+"""Stands for the partition of runs over images: the command chooses the ranges."""
 
 TOLD_BYTES = 4_000
 """Of the end of what a process said that failed: its traceback."""
@@ -67,10 +73,27 @@ def start_detached(data_dir: Path, job: str, partitions: tuple[str, ...]) -> Det
         OrchestrationFailed: the process could not be started.
 
     """
-    prepare_home(data_dir)  # the new process reads what this exports
     runs = {partition: str(uuid4()) for partition in partitions}
     pairs = chain.from_iterable((run_id, partition) for partition, run_id in runs.items())
-    command = [sys.executable, "-m", "animatize_assets.orchestration.detached_process", job, *pairs]
+    module = "animatize_assets.orchestration.detached_process"
+    return _start(data_dir, [sys.executable, "-m", module, job, *pairs], runs)
+
+
+def start_batch(data_dir: Path, batch_id: str, options: Sequence[str]) -> DetachedRuns:
+    """Start ``animatize run`` over images, and return at once; its runs are tagged ``batch_id``.
+
+    ``options``: what the command is given, image keys included.
+
+    Raises:
+        OrchestrationFailed: the process could not be started.
+
+    """
+    command = [sys.executable, "-m", COMMAND_LINE, "run", "--json", "--batch", batch_id]
+    return _start(data_dir, [*command, *options], {BATCH: batch_id})
+
+
+def _start(data_dir: Path, command: Sequence[str], runs: Mapping[str, str]) -> DetachedRuns:
+    prepare_home(data_dir)  # the new process reads what this exports
     said = TemporaryFile()  # noqa: SIM115  # closed by who waits for the process
     try:
         process = subprocess.Popen(  # noqa: S603  # this program itself, names of our own
@@ -78,9 +101,9 @@ def start_detached(data_dir: Path, job: str, partitions: tuple[str, ...]) -> Det
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=said,
-            start_new_session=True,  # Ctrl-C ends the service, not a training
+            start_new_session=True,  # Ctrl-C ends the service, not what it started
         )
     except OSError as error:
         said.close()
-        raise OrchestrationFailed(f"No process could be started for {job}: {error}.") from error
+        raise OrchestrationFailed(f"No process could be started for runs: {error}.") from error
     return DetachedRuns(process, said, runs)

@@ -41,6 +41,10 @@ LONGEST_RANGE = 500
 """Images in one run at most: one run of 500 costs as little per image as a longer one."""
 
 PROCESS_TAG = "animatize/process"
+BATCH_TAG = "animatize/batch"
+"""On every run that one request started; its value is the request's id."""
+IMAGES_TAG = "animatize/images"
+"""How many images a run covers."""
 PARTITION_TAG = "dagster/partition"
 RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
@@ -136,9 +140,10 @@ def run_images(
 
 
 def _partition_tags(keys: Sequence[str]) -> dict[str, str]:
+    count = {IMAGES_TAG: str(len(keys))}
     if len(keys) == 1:
-        return {PARTITION_TAG: keys[0]}
-    return {RANGE_START_TAG: keys[0], RANGE_END_TAG: keys[-1]}
+        return {PARTITION_TAG: keys[0], **count}
+    return {RANGE_START_TAG: keys[0], RANGE_END_TAG: keys[-1], **count}
 
 
 def _execute(
