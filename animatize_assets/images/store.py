@@ -62,6 +62,11 @@ class ImageStore:
         """The database that the images are registered in."""
         return self._engine
 
+    @property
+    def limits(self) -> ImageLimits:
+        """What an upload may be."""
+        return self._limits
+
     def ingest(self, path: Path) -> IngestOutcome:
         """Accept the file at ``path``, recognise it as a duplicate, or refuse it.
 

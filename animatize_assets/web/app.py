@@ -23,11 +23,11 @@ from animatize_assets.web.answering import Answering
 from animatize_assets.web.limits import MAX_BODY_BYTES, RateLimit
 from animatize_assets.web.openapi import PROBLEMS, describe
 from animatize_assets.web.problems import tell_problems
-from animatize_assets.web.routes import performance, session
+from animatize_assets.web.routes import images, performance, session
 from animatize_assets.web.rules import Rules
 from animatize_assets.web.service import Service
 
-ROUTERS: tuple[APIRouter, ...] = (performance.router, session.router)
+ROUTERS: tuple[APIRouter, ...] = (performance.router, images.router, session.router)
 """Every router has its whole prefix itself."""
 
 PUBLIC_PATHS: tuple[str, ...] = ("/openapi.json",)
