@@ -47,7 +47,10 @@ SIDE = 32
 
 def wish(data_dir: Path, **wishes: Any) -> None:
     data_dir.mkdir(parents=True, exist_ok=True)
-    (data_dir / WISHES).write_text(json.dumps(wishes))
+    # A run that is under way in another process must find the old wishes or the new ones, whole.
+    part = data_dir / f".{WISHES}.part"
+    part.write_text(json.dumps(wishes))
+    part.replace(data_dir / WISHES)
 
 
 def made(data_dir: Path) -> list[tuple[str, str]]:
