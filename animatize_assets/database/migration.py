@@ -33,6 +33,12 @@ def upgrade(engine: Engine) -> None:
         connection.commit()
 
 
+def revision_of(engine: Engine) -> str | None:
+    """Return at which step of the history a database is; None before the first."""
+    with engine.connect() as connection:
+        return _current_revision(connection)
+
+
 def _current_revision(connection: Connection) -> str | None:
     if not inspect(connection).has_table("alembic_version"):
         return None
