@@ -3,7 +3,8 @@
 Belongs here: putting it together. Does not belong here: routes (``routes``), how it is served
 (``server``).
 
-From outside to inside: ``Answering`` (headers, nothing leaks), CORS, ``AccessControl``, the routes.
+From outside to inside: ``MeasuredRequests``, ``Answering`` (headers, nothing leaks), CORS,
+``AccessControl``, the routes.
 """
 
 from __future__ import annotations
@@ -22,12 +23,20 @@ from animatize_assets.web.access import AccessControl
 from animatize_assets.web.answering import Answering
 from animatize_assets.web.limits import MAX_BODY_BYTES, RateLimit
 from animatize_assets.web.openapi import PROBLEMS, describe
+from animatize_assets.web.own_process import MeasuredRequests
 from animatize_assets.web.problems import tell_problems
-from animatize_assets.web.routes import images, performance, session
+from animatize_assets.web.routes import batches, health, images, metrics, performance, session
 from animatize_assets.web.rules import Rules
 from animatize_assets.web.service import Service
 
-ROUTERS: tuple[APIRouter, ...] = (performance.router, images.router, session.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    performance.router,
+    images.router,
+    batches.router,
+    health.router,
+    metrics.router,
+    session.router,
+)
 """Every router has its whole prefix itself."""
 
 PUBLIC_PATHS: tuple[str, ...] = ("/openapi.json",)
@@ -57,6 +66,7 @@ def create_app(service: Service) -> FastAPI:
         max_body_size=MAX_BODY_BYTES,
         redirect_slashes=False,
         middleware=[
+            Middleware(MeasuredRequests, own=service.own_process),
             Middleware(Answering),
             Middleware(
                 CORSMiddleware,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,10 @@ from animatize_assets.performance.time_estimator import TimeEstimator
 from animatize_assets.pipeline.generation_setup import GenerationSetup
 from animatize_assets.settings import Settings
 from animatize_assets.web.access import Access, is_loopback, lower
+from animatize_assets.web.batches import Batches
 from animatize_assets.web.gallery import Gallery
+from animatize_assets.web.job_sums import JobSums
+from animatize_assets.web.own_process import OwnProcess
 from animatize_assets.web.remembered import Remembered
 from animatize_assets.web.tokens import FILE, TokenFile
 from animatize_assets.web.trainings import Trainings
@@ -45,8 +49,10 @@ class Service:
         self._lock = threading.Lock()
         self._dagster: DagsterInstance | None = None
         self.remembered = Remembered()
+        self.own_process = OwnProcess()
         self.trainings = Trainings(self._start_runs)
         self.gallery = Gallery(workplace, lambda: self.dagster)
+        self.batches = Batches(workplace.data_dir, self._start_batch)
 
     @classmethod
     def of(cls, workplace: Workplace, *, host: str | None = None) -> Service:
@@ -96,6 +102,11 @@ class Service:
         """What is set about providers, money and caches."""
         return self.workplace.generation
 
+    @cached_property
+    def job_sums(self) -> JobSums:
+        """The sums over all job records, which ``/metrics`` tells."""
+        return JobSums(self.performance.engine, self.performance.folder)
+
     @property
     def dagster(self) -> DagsterInstance:
         """The Dagster instance of the data folder, for the functions of ``orchestration``."""
@@ -111,9 +122,15 @@ class Service:
 
         return start_detached(self.data_dir, job, partitions)
 
+    def _start_batch(self, batch_id: str, options: Sequence[str]) -> DetachedRuns:
+        from animatize_assets.orchestration import start_batch  # noqa: PLC0415  # a second
+
+        return start_batch(self.data_dir, batch_id, options)
+
     def warm_up(self) -> None:
         """Load what the first caller would otherwise wait for: seconds of imports."""
         try:
+            self.batches.resume()
             import pandas  # noqa: F401, ICN001  # loaded, not used
 
             from animatize_assets.performance.models import PIPELINE_TYPES  # noqa: PLC0415
@@ -127,6 +144,7 @@ class Service:
     def close(self) -> None:
         """Close what was opened."""
         self.gallery.close()
+        self.batches.close()
         self._undo.close()
         opened = vars(self.workplace)  # where cached properties keep what they opened
         if "images" in opened:
