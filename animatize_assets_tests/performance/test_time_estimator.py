@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
@@ -16,7 +17,7 @@ from animatize_assets_tests.performance.jobs import MONDAY, job
 ASKED = Submission(
     pipeline_type="image",
     parameters=JobParameters(width=512, height=512, steps=20),
-    submitted_at=MONDAY,
+    submitted_at=MONDAY + timedelta(days=1),
 )
 
 
