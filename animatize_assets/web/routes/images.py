@@ -76,7 +76,7 @@ def list_images(service: ServiceDep, asked: Annotated[ImageQuery, Query()]) -> I
     return ImageList(
         images=[ImageSummary.model_validate(image.model_dump()) for image in page.images],
         next_cursor=page.next_cursor,
-        counts=service.gallery.counts(),
+        counts=service.remembered.get("image counts", object(), service.gallery.counts),
     )
 
 
