@@ -19,6 +19,7 @@ from animatize_assets.performance.time_estimator import TimeEstimator
 from animatize_assets.pipeline.generation_setup import GenerationSetup
 from animatize_assets.settings import Settings
 from animatize_assets.web.access import Access, is_loopback, lower
+from animatize_assets.web.analysis import AnalysisProcess
 from animatize_assets.web.batches import Batches
 from animatize_assets.web.gallery import Gallery
 from animatize_assets.web.job_sums import JobSums
@@ -26,6 +27,7 @@ from animatize_assets.web.own_process import OwnProcess
 from animatize_assets.web.remembered import Remembered
 from animatize_assets.web.tokens import FILE, TokenFile
 from animatize_assets.web.trainings import Trainings
+from animatize_assets.web.views import nothing
 from animatize_assets.workplace.opening import Workplace
 
 if TYPE_CHECKING:
@@ -87,6 +89,11 @@ class Service:
         room = self.performance
         return TimeEstimator(room.store, room.champions, look_every_s=LOOK_EVERY_S)
 
+    @cached_property
+    def analysis(self) -> AnalysisProcess:
+        """What computes statistics over many jobs."""
+        return AnalysisProcess(self.performance)
+
     @property
     def images(self) -> ImageStore:
         """The accepted images; its ``engine`` is also that of the ledger."""
@@ -131,8 +138,7 @@ class Service:
         """Load what the first caller would otherwise wait for: seconds of imports."""
         try:
             self.batches.resume()
-            import pandas  # noqa: F401, ICN001  # loaded, not used
-
+            self.analysis.run(nothing)
             from animatize_assets.performance.models import PIPELINE_TYPES  # noqa: PLC0415
 
             for pipeline in PIPELINE_TYPES:
@@ -146,6 +152,8 @@ class Service:
         self.gallery.close()
         self.batches.close()
         self._undo.close()
+        if "analysis" in vars(self):
+            self.analysis.close()
         opened = vars(self.workplace)  # where cached properties keep what they opened
         if "images" in opened:
             self.images.engine.dispose()

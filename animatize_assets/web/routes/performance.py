@@ -16,10 +16,10 @@ from fastapi import APIRouter, Body, Path, Query
 from animatize_assets.performance.alert_models import Severity
 from animatize_assets.performance.alert_store import AlertStore, alert_body
 from animatize_assets.performance.models import PipelineType, Submission
-from animatize_assets.performance.pipeline_trends import pipeline_trends
 from animatize_assets.performance.recommendations import estimate_and_recommend, estimate_body
 from animatize_assets.performance.system_status import system_status
-from animatize_assets.performance.weekly_report import WEEK, build_weekly_report, monday_of
+from animatize_assets.performance.weekly_report import WEEK, monday_of
+from animatize_assets.web import views
 from animatize_assets.web.dependencies import CallerDep, ServiceDep
 from animatize_assets.web.problems import Refused
 from animatize_assets.web.routes.performance_models import (
@@ -81,14 +81,7 @@ def trends(
     return service.remembered.get(
         ("trends", days_back, pipeline_type),
         room.store.newest_id(),
-        lambda: Trends.model_validate(
-            pipeline_trends(
-                room.store,
-                days_back=days_back,
-                pipeline_type=pipeline_type,
-                thresholds=room.thresholds,
-            )
-        ),
+        lambda: Trends.model_validate(service.analysis.run(views.trends, days_back, pipeline_type)),
     )
 
 
@@ -152,9 +145,7 @@ def weekly_report(
     return service.remembered.get(
         ("weekly-report", monday),
         room.store.newest_id(),
-        lambda: WeeklyReport.model_validate(
-            build_weekly_report(room.store, monday, thresholds=room.thresholds).predecessor_body()
-        ),
+        lambda: WeeklyReport.model_validate(service.analysis.run(views.weekly_report, monday)),
     )
 
 
@@ -206,15 +197,10 @@ def dashboard(service: ServiceDep) -> Dashboard:
 
     room = service.performance
 
-    def findings() -> tuple[Any, Any]:
-        analyzer = room.analyzer()
-        return (
-            analyzer.analyze_bottlenecks(FINDINGS_DAYS),
-            analyzer.identify_optimization_opportunities(FINDINGS_DAYS),
-        )
-
-    bottlenecks, opportunities = service.remembered.get(
-        "findings", room.store.newest_id(), findings
+    found = service.remembered.get(
+        "findings",
+        room.store.newest_id(),
+        lambda: service.analysis.run(views.findings, FINDINGS_DAYS),
     )
     status = system_status(room.store, now=datetime.now(UTC))
     return Dashboard.model_validate(
@@ -225,7 +211,7 @@ def dashboard(service: ServiceDep) -> Dashboard:
                 "success_rate_24h": status.success_rate,
                 "queued_jobs": waiting_runs(service.dagster),
             },
-            "bottlenecks": bottlenecks,
-            "optimization_opportunities": opportunities,
+            "bottlenecks": found.bottlenecks,
+            "optimization_opportunities": found.opportunities,
         }
     )
