@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -30,6 +31,7 @@ MOST_SERIES = 500
 """The issue's figure."""
 
 UNKNOWN = ("unheard-of 1", "unheard-of 2")
+PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
 STATES = ("unknown", "missing", "in_progress", "failed", "complete")
 OUTCOMES = ("made", "exact", "canonical", "similar", "failed")
 
@@ -265,6 +267,17 @@ def test_names_follow_the_rules_that_promtool_checks(
         elif family.type == "gauge":
             assert not family.name.endswith(("_total", "_count", "_sum", "_bucket"))
         assert not re.search(r"milli|_ms$|percent|_kb|_mb|gauge|counter|histogram", family.name)
+
+
+def test_the_page_lists_every_metric(client: httpx.Client, service: Service) -> None:
+    everything(service, 10)
+    client.get("/nothing")
+    told = {
+        f"{family.name}_total" if family.type == "counter" else family.name
+        for family in scraped(client).values()
+    }
+    listed = set(re.findall(r"`(animatize_[a-z_]+)`", PAGE.read_text(encoding="utf-8")))
+    assert listed == {name for name in told if name.startswith("animatize_")}
 
 
 def test_openmetrics_is_told_to_who_asks_for_it(client: httpx.Client) -> None:
