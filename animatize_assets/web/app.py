@@ -26,7 +26,7 @@ from animatize_assets.web.openapi import PROBLEMS, describe
 from animatize_assets.web.own_process import MeasuredRequests
 from animatize_assets.web.problems import tell_problems
 from animatize_assets.web.routes import batches, health, images, metrics, performance, session
-from animatize_assets.web.rules import Rules
+from animatize_assets.web.rules import Rules, methods_of
 from animatize_assets.web.service import Service
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -83,7 +83,7 @@ def create_app(service: Service) -> FastAPI:
         ],
     )
     app.state.service = service
-    tell_problems(app)
+    tell_problems(app, lambda request: methods_of(ROUTERS, request))
     for router in ROUTERS:
         app.include_router(router)
     describe(app)

@@ -7,7 +7,7 @@ what was wrong with the request, never what it contained, and never where in the
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+from starlette.types import Scope
 
 from animatize_assets.errors import AnimatizeError
 
@@ -141,10 +142,21 @@ def unexpected(error: Exception) -> JSONResponse:
     )
 
 
-def tell_problems(app: FastAPI) -> None:
-    """Let every refusal of ``app`` be told as a problem."""
+def tell_problems(app: FastAPI, methods_of: Callable[[Scope], Iterable[str]]) -> None:
+    """Let every refusal of ``app`` be told as a problem.
+
+    ``methods_of`` a request's path: those that a wrong one is told of. A router names only those
+    of the first route that has the path (RFC 9110, section 10.2.1, asks for all).
+    """
+
+    async def http(request: Request, error: Exception) -> JSONResponse:
+        answer = await _http(request, error)
+        if answer.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            answer.headers["Allow"] = ", ".join(sorted(methods_of(request.scope)))
+        return answer
+
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(AnimatizeError, _ours)
     app.add_exception_handler(Refused, _refused)
 

@@ -42,6 +42,16 @@ def reads(endpoint: Endpoint) -> Endpoint:
     return endpoint
 
 
+def methods_of(routers: Iterable[APIRouter], request: AsgiScope) -> frozenset[str]:
+    """Return every method that the path of a request can be asked with, over all its routes."""
+    found: set[str] = set()
+    for router in routers:
+        for route in router.routes:
+            if isinstance(route, APIRoute) and route.matches(request)[0] is not Match.NONE:
+                found |= route.methods or set()
+    return frozenset(found)
+
+
 class Rules:
     """The marks of all routes of ``routers``; each must have its whole path itself.
 

@@ -21,3 +21,15 @@ def test_an_unknown_path_is_told_as_a_problem(client: httpx.Client) -> None:
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == "not_found"
     assert answer.json()["type"] == "urn:animatize:problem:not_found"
+
+
+def test_a_method_that_a_path_has_not_is_told_which_it_has(client: httpx.Client) -> None:
+    for path, methods in (
+        ("/api/images", "GET, POST"),
+        ("/api/images/lighthouse-0f3c1a9b5d7e2468/rating", "POST"),
+        ("/session", "DELETE, GET, POST"),
+    ):
+        answer = client.put(path)
+        assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+        assert answer.headers["allow"] == methods
+    assert client.get("/api/images/lighthouse-0f3c1a9b5d7e2468/rating").status_code == 405

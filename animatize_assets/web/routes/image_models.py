@@ -7,7 +7,7 @@ Belongs here: models. Does not belong here: routes (``images``).
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,8 +18,11 @@ from animatize_assets.images.models import ImageRecord
 from animatize_assets.images.states import ListedImage, ListedState
 from animatize_assets.movement.models import MovementPrediction
 from animatize_assets.pipeline.request import SIDE_RANGE_PX
+from animatize_assets.prompts.dialects import load_dialects
 from animatize_assets.prompts.models import MotionPrompt
+from animatize_assets.prompts.templates import load_templates
 from animatize_assets.scene.models import SceneAnalysis
+from animatize_assets.web.sent import Sent, Whole
 from animatize_assets.workplace.run_estimates import RunEstimate
 
 KEY_PATTERN = r"^[a-z0-9]+(?:-[a-z0-9]+)*-[0-9a-f]{16}$"
@@ -38,16 +41,10 @@ Keys = Annotated[
 Provider = Literal["local", "openai", "flux", "imagen", "comfyui"]
 Expand = Literal["off", "draft", "final"]
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
-Side = Annotated[int, Field(ge=SIDE_RANGE_PX[0], le=SIDE_RANGE_PX[1], multiple_of=2)]
+Side = Annotated[Whole, Field(ge=SIDE_RANGE_PX[0], le=SIDE_RANGE_PX[1], multiple_of=2)]
 Size = Annotated[tuple[Side, Side], Field(strict=False)]
 State = Literal["complete", "stale", "failed", "in_progress", "missing"]
 """Of an image, as ``animatize status`` counts them."""
-
-
-class _Sent(BaseModel):
-    """Something a client sends: a number is a number, and what is not known is refused."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
 
 class ImageQuery(BaseModel):
@@ -69,7 +66,7 @@ class ImageQuery(BaseModel):
     )
 
 
-class QuoteRequest(_Sent):
+class QuoteRequest(Sent):
     """A list of images of which pictures may be made."""
 
     model_config = ConfigDict(
@@ -93,19 +90,31 @@ class RunRequest(QuoteRequest):
     )
 
 
+def _targets(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(load_dialects().names)
+
+
+def _styles(schema: dict[str, Any]) -> None:
+    schema["enum"] = list(load_templates().style_names)
+
+
 class BatchRequest(RunRequest):
     """A list of images that a run shall go over."""
 
-    target: Name = Field(default="generic", description="model that the prompt is for")
-    style: Name = Field(default="cinematic", description="style of the prompt")
+    target: Name = Field(
+        default="generic", description="model that the prompt is for", json_schema_extra=_targets
+    )
+    style: Name = Field(
+        default="cinematic", description="style of the prompt", json_schema_extra=_styles
+    )
 
 
-class Rating(_Sent):
+class Rating(Sent):
     """What a person thinks of the picture and the clip."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"rating": 5}]})
 
-    rating: int = Field(ge=1, le=5, description="5 is best")
+    rating: Annotated[Whole, Field(ge=1, le=5)] = Field(description="5 is best")
 
 
 class Rated(BaseModel):

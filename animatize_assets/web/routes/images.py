@@ -58,7 +58,14 @@ class _ImageKey(StringConvertor):
     regex = KEY_PATTERN.removeprefix("^").removesuffix("$")
 
 
+class _ImagePart(StringConvertor):
+    """So that only the name of a part is one, and any other word is no path at all."""
+
+    regex = "|".join(PARTS)
+
+
 register_url_convertor("image_key", _ImageKey())
+register_url_convertor("image_part", _ImagePart())
 
 router = APIRouter(prefix="/api/images", tags=["images"])
 
@@ -158,7 +165,7 @@ def rate(image_key: ImageKey, rating: Rating, service: ServiceDep) -> Rated:
 
 
 @router.get(
-    "/{image_key:image_key}/{part}",
+    "/{image_key:image_key}/{part:image_part}",
     summary="A file of an image",
     response_class=Response,
     responses={

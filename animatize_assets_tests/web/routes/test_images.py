@@ -309,7 +309,7 @@ def test_a_part_that_is_not_there_is_told(
     (bare,) = ingest(service, tmp_path / "in", 1)
     answer = client.get(f"{IMAGES}/{bare}/clip")
     assert (answer.status_code, answer.json()["code"]) == (404, "part_not_found")
-    assert client.get(f"{IMAGES}/{bare}/record.json").status_code in (404, 422)
+    assert client.get(f"{IMAGES}/{bare}/record.json").status_code == 404
 
 
 # --- before and after a run -----------------------------------------------------------------
@@ -383,5 +383,6 @@ def test_a_rating_is_kept_with_the_newest_jobs(
     job = store.job("run-1/animatic_clip")
     assert job is not None
     assert job.user_rating == 4
-    for wrong in (0, 6, "5", 4.5):
+    for wrong in (0, 6, "5", 4.5, True, None):
         assert client.post(path, json={"rating": wrong}).status_code == 422
+    assert client.post(path, json={"rating": 3.0}).json()["rating"] == 3
