@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
+from typing import Any
 
 import httpx
 import pytest
 
+from animatize_assets.web.analysis import AnalysisProcess
 from animatize_assets.web.server import Server
 from animatize_assets.web.service import Service
 from animatize_assets.workplace.opening import open_workplace
@@ -30,11 +32,20 @@ def served(service: Service) -> Iterator[str]:
         thread.join(60)
 
 
+class AnalysisHere(AnalysisProcess):
+    """Computes in this process: another one takes seconds to start."""
+
+    def run(self, view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return view(self._room, *args, **kwargs)
+
+
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     """The service of this test's data folder, not served yet."""
     monkeypatch.setattr(Service, "warm_up", lambda _self: None)  # seconds of imports per test
-    return Service.of(open_workplace())
+    opened = Service.of(open_workplace())
+    opened.analysis = AnalysisHere(opened.performance)
+    return opened
 
 
 @pytest.fixture
