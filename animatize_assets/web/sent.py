@@ -5,8 +5,6 @@ Belongs here: what all models of requests share. Does not belong here: any model
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 
@@ -21,5 +19,6 @@ def _whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Whole = Annotated[int, BeforeValidator(_whole)]
-"""An integer; put constraints behind it: ``Annotated[Whole, Field(ge=1)]``."""
+AS_WHOLE = BeforeValidator(_whole)
+"""Behind the constraints of an integer, which are then in its schema:
+``Annotated[int, Field(ge=1), AS_WHOLE]``."""

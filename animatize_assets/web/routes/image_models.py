@@ -22,11 +22,11 @@ from animatize_assets.prompts.dialects import load_dialects
 from animatize_assets.prompts.models import MotionPrompt
 from animatize_assets.prompts.templates import load_templates
 from animatize_assets.scene.models import SceneAnalysis
-from animatize_assets.web.sent import Sent, Whole
+from animatize_assets.web.sent import AS_WHOLE, Sent
 from animatize_assets.workplace.run_estimates import RunEstimate
 
 KEY_PATTERN = r"^[a-z0-9]+(?:-[a-z0-9]+)*-[0-9a-f]{16}$"
-MOST_KEYS = 5_000
+MOST_KEYS = 4_000
 """Images of one estimate, quote or batch."""
 
 LAST_ID = 2**31 - 1
@@ -41,7 +41,7 @@ Keys = Annotated[
 Provider = Literal["local", "openai", "flux", "imagen", "comfyui"]
 Expand = Literal["off", "draft", "final"]
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
-Side = Annotated[Whole, Field(ge=SIDE_RANGE_PX[0], le=SIDE_RANGE_PX[1], multiple_of=2)]
+Side = Annotated[int, Field(ge=SIDE_RANGE_PX[0], le=SIDE_RANGE_PX[1], multiple_of=2), AS_WHOLE]
 Size = Annotated[tuple[Side, Side], Field(strict=False)]
 State = Literal["complete", "stale", "failed", "in_progress", "missing"]
 """Of an image, as ``animatize status`` counts them."""
@@ -114,7 +114,7 @@ class Rating(Sent):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"rating": 5}]})
 
-    rating: Annotated[Whole, Field(ge=1, le=5)] = Field(description="5 is best")
+    rating: Annotated[int, Field(ge=1, le=5), AS_WHOLE] = Field(description="5 is best")
 
 
 class Rated(BaseModel):
