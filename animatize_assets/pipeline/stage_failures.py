@@ -9,7 +9,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
-from animatize_assets.errors import FAILURE_KINDS, AnimatizeError, ProviderError
+from animatize_assets.errors import FAILURE_KINDS, AnimatizeError
 from animatize_assets.generation.attempts import NothingDelivered
 from animatize_assets.telemetry.tracing import error_type
 
@@ -91,4 +91,4 @@ def _attempts(error: AnimatizeError) -> tuple[str, ...]:
             f"after {each.seconds:.1f} s"
             for each in error.attempts
         )
-    return (f"{error.kind}",) if isinstance(error, ProviderError) else ()
+    return ()
