@@ -93,6 +93,7 @@ def served(folder: Path, count: int) -> Iterator[httpx.Client]:
     """Serve a data folder with ``count`` images on a free port of loopback."""
     os.environ["ANIMATIZE_DATA_DIR"] = str(folder)
     service = Service.of(open_workplace())
+    service.warm_up = lambda: None  # a list needs neither Dagster nor an estimator
     fill(service.images.engine, count)
     listener = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(create_app(service), log_config=None))
