@@ -17,10 +17,11 @@ from fastapi import APIRouter, FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from animatize_assets import __version__
 from animatize_assets.web.access import AccessControl
-from animatize_assets.web.answering import Answering
+from animatize_assets.web.answering import Answering, Headers
 from animatize_assets.web.limits import MAX_BODY_BYTES, RateLimit
 from animatize_assets.web.openapi import PROBLEMS, describe
 from animatize_assets.web.own_process import MeasuredRequests
@@ -43,6 +44,13 @@ PUBLIC_PATHS: tuple[str, ...] = ("/openapi.json",)
 """What anybody may look at: it is the same for everybody and tells nothing of what is stored."""
 
 
+class _Application(FastAPI):
+    """FastAPI with a layer outside of its own: also what those answer has the headers."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Headers(super().build_middleware_stack())
+
+
 def create_app(service: Service) -> FastAPI:
     """Return the application. ``service`` is closed when it shuts down."""
     settings = service.settings
@@ -55,7 +63,7 @@ def create_app(service: Service) -> FastAPI:
         await run_in_threadpool(warming.join)
         await run_in_threadpool(service.close)
 
-    app = FastAPI(
+    app = _Application(
         title="animatize_assets",
         version=__version__,
         summary="Camera moves from still images, and how long, how much and why they take.",

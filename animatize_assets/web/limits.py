@@ -19,6 +19,10 @@ MOST_CLIENTS = 10_000
 """Remembered at once, about a megabyte; who came least recently is forgotten first."""
 
 
+LEAST_BURST = 2.0
+"""Requests at once that even a low rate allows: a page asks for two things."""
+
+
 class RateLimit:
     """A token bucket per client: ``rate_per_s`` requests a second, twice as many at once.
 
@@ -33,7 +37,7 @@ class RateLimit:
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self._rate = rate_per_s
-        self._burst = max(1.0, 2 * rate_per_s)
+        self._burst = max(LEAST_BURST, 2 * rate_per_s)
         self._most_clients = most_clients
         self._timer = timer
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()

@@ -124,6 +124,17 @@ def refusal(refused: Refused) -> JSONResponse:
     return problem_response(refused.status, refused.code, refused.detail, headers=refused.headers)
 
 
+def too_large() -> JSONResponse:
+    """Return the answer to a request whose body is longer than its route takes."""
+    status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    return problem_response(
+        status,
+        CODES[status],
+        "The request is longer than this takes.",
+        headers={"Connection": "close"},  # what is still coming is not read
+    )
+
+
 def unexpected(error: Exception) -> JSONResponse:
     """Return the answer when something of ours went wrong; the log has it whole."""
     if isinstance(error, SQLAlchemyError):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import httpx
+import pytest
 
 from animatize_assets.web.answering import HEADERS
+from animatize_assets.web.service import Service
 
 
 def test_every_answer_has_the_headers_of_a_careful_service(client: httpx.Client) -> None:
@@ -33,3 +35,30 @@ def test_a_method_that_a_path_has_not_is_told_which_it_has(client: httpx.Client)
         assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
         assert answer.headers["allow"] == methods
     assert client.get("/api/images/lighthouse-0f3c1a9b5d7e2468/rating").status_code == 405
+
+
+def test_what_goes_wrong_here_stays_here(
+    client: httpx.Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("the password is hunter2")
+
+    monkeypatch.setattr(service.performance.registry.rows, "versions", fail)
+    answer = client.get("/api/anime/performance/model-status")
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal_error"
+    assert "hunter2" not in answer.text
+    assert answer.headers["content-security-policy"] == HEADERS["Content-Security-Policy"]
+
+
+def test_the_description_is_openapi_3_1_with_examples(client: httpx.Client) -> None:
+    told = client.get("/openapi.json").json()
+    assert told["openapi"].startswith("3.1")
+    assert set(told["components"]["securitySchemes"]) == {"token", "session"}
+    schemas = told["components"]["schemas"]
+    for name in ("EstimateRequest", "EstimateAnswer", "JobReport", "Alert", "Trends"):
+        assert schemas[name]["examples"]
+    for path, operations in told["paths"].items():
+        for method, operation in operations.items():
+            assert "application/problem+json" in operation["responses"]["4XX"]["content"], path
+            assert operation["summary"], (path, method)
