@@ -13,8 +13,11 @@ from typing import Literal
 
 from animatize_assets.images.decoding import load_working_copy
 from animatize_assets.movement.models import Category, MovementPrediction
-from animatize_assets.movement.prediction import MIN_CONFIDENCE, predict_movements
-from animatize_assets.movement.proposals import TIE_WIDTH
+from animatize_assets.movement.prediction import (
+    DOUBT_WIDTH,
+    MIN_CONFIDENCE,
+    predict_movements,
+)
 from animatize_assets.movement.rule_schema import RuleBook
 from animatize_assets.scene.analysis import analyze_scene
 from animatize_assets.scene.models import SceneAnalysis
@@ -120,5 +123,5 @@ def is_by_doubt(question: str, before: Answer, after: Answer) -> bool:
     if verdict == "doubtful" and category == "camera":
         return before.is_camera_undecided or after.is_camera_undecided
     if verdict == "doubtful" and None in (before.top(category), after.top(category)):
-        return max(before.lead(category), after.lead(category)) < TIE_WIDTH
+        return max(before.lead(category), after.lead(category)) < DOUBT_WIDTH
     return verdict in ("same", "doubtful")
