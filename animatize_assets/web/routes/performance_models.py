@@ -25,6 +25,7 @@ from animatize_assets.performance.models import (
 from animatize_assets.performance.opportunities import Opportunity
 from animatize_assets.performance.trends import Direction, Trend
 from animatize_assets.records import Share
+from animatize_assets.web.sent import AS_WHOLE, Sent
 
 MOST = 1_000_000
 """Of a number that describes a job: no job is so large, and a slip of the finger is told."""
@@ -32,7 +33,10 @@ MOST = 1_000_000
 LONGEST_S = 31_536_000.0
 """A year: no job takes longer."""
 
-Number = Annotated[int, Field(ge=1, le=MOST)]
+Number = Annotated[int, Field(ge=1, le=MOST), AS_WHOLE]
+CountOrNone = Annotated[int, Field(ge=0, le=MOST), AS_WHOLE] | None
+Interval = Annotated[list[Seconds], Field(min_length=2, max_length=2)]
+"""Low and high end."""
 Duration = Annotated[float, Field(ge=0, le=LONGEST_S)]
 _PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 Name = Annotated[str, Field(min_length=1, max_length=64, pattern=_PRINTABLE)]
@@ -40,13 +44,7 @@ LongName = Annotated[str, Field(min_length=1, max_length=128, pattern=_PRINTABLE
 Bytes6 = Annotated[float, Field(ge=0, le=1e9, description="megabytes, 10^6 bytes")]
 
 
-class _Sent(BaseModel):
-    """Something a client sends: a number is a number, and what is not known is refused."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-
-
-class DescribedJob(_Sent):
+class DescribedJob(Sent):
     """A generation job, as it is known before it starts."""
 
     pipeline_type: PipelineType
@@ -82,9 +80,7 @@ class EstimateRequest(DescribedJob):
         }
     )
 
-    queue_length: Annotated[int, Field(ge=0, le=MOST)] | None = Field(
-        default=None, description="jobs that wait before it"
-    )
+    queue_length: CountOrNone = Field(default=None, description="jobs that wait before it")
 
 
 class EstimateAnswer(BaseModel):
@@ -119,11 +115,11 @@ class EstimateAnswer(BaseModel):
     )
     prediction_method: PredictionMethod
     model_used: str = Field(description="type of the estimator; 'fallback' for the stated formula")
-    uncertainty_range: tuple[Seconds, Seconds] | None = Field(description="80 % interval, s")
+    uncertainty_range: Interval | None = Field(description="80 % interval, s")
     recommendations: list[str] = Field(
         description="one change each that would save at least 15 %, as the estimator says"
     )
-    interval_90: tuple[Seconds, Seconds] | None
+    interval_90: Interval | None
     model_version: str | None
     learned_from: Count = Field(description="finished jobs behind the estimate")
     notes: list[str]
@@ -169,8 +165,8 @@ class JobReport(DescribedJob):
     success: bool
     error_type: LongName | None = None
     error_details: Annotated[str, Field(max_length=10_000)] | None = None
-    retries: Annotated[int, Field(ge=0, le=MOST)] | None = None
-    user_rating: Annotated[int, Field(ge=1, le=5)] | None = None
+    retries: CountOrNone = None
+    user_rating: Annotated[int, Field(ge=1, le=5), AS_WHOLE] | None = None
     cost_usd: Annotated[float, Field(ge=0, le=MOST)] | None = None
 
 
@@ -354,7 +350,7 @@ class Models(BaseModel):
     total_models: Count
 
 
-class TrainingRequest(_Sent):
+class TrainingRequest(Sent):
     """Which estimators to train; without a body, of every pipeline type with enough jobs."""
 
     pipeline_type: PipelineType | None = None
