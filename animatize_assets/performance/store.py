@@ -115,6 +115,20 @@ class PerformanceStore:
             rows = connection.execute(wanted).all()
         return [from_row(row) for row in (reversed(rows) if newest is not None else rows)]
 
+    def newest_ids(self, pipeline_type: PipelineType, count: int) -> list[int]:
+        """Return the row numbers of the latest jobs, in the order in which they finished."""
+        wanted = _select(select(_jobs.id), pipeline_type=pipeline_type, newest=count)
+        with self.engine.connect() as connection:
+            return list(connection.scalars(wanted))[::-1]
+
+    def of_ids(self, ids: Sequence[int]) -> dict[int, JobRecord]:
+        """Return the jobs of these row numbers, as far as they are there."""
+        if not ids:
+            return {}
+        wanted = select(generation_performance).where(_jobs.id.in_(ids))
+        with self.engine.connect() as connection:
+            return {row.id: from_row(row) for row in connection.execute(wanted)}
+
     def frame(
         self,
         *,

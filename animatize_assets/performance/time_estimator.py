@@ -39,7 +39,8 @@ class _AtHand:
 
     newest_id: int | None
     trained: TrainedEstimator | None
-    finished: tuple[JobRecord, ...]
+    finished: Mapping[int, JobRecord]
+    """The latest jobs by row number, in the order in which they finished."""
     recent: RecentJobs | None
     devices: Mapping[_Device, JobParameters]
     """Parameters of the last job of each worker and provider whose GPU is known."""
@@ -50,8 +51,8 @@ class _AtHand:
 class TimeEstimator:
     """Estimates for jobs of any kind. Threads may share it.
 
-    Recent jobs are read again when there are newer ones, which takes tens of milliseconds; to know
-    that there are costs one small query. Who is asked often while jobs end often looks only every
+    Recent jobs are read again when there are newer ones, which takes milliseconds; to know that
+    there are costs one small query. Who is asked often while jobs end often looks only every
     ``look_every_s`` seconds, and meanwhile answers from what was known. ``timer`` counts seconds.
     """
 
@@ -95,7 +96,7 @@ class TimeEstimator:
         known = self._known(pipeline_type)
         submissions = [_with_gpu(each, known.devices) for each in submissions]
         if known.trained is None:
-            return heuristic_estimates(submissions, known.finished)
+            return heuristic_estimates(submissions, tuple(known.finished.values()))
         return known.trained.estimate_many(submissions, known.recent)
 
     def _known(self, pipeline_type: PipelineType) -> _AtHand:
@@ -125,30 +126,39 @@ class TimeEstimator:
         if known is not None and known.newest_id == newest_id and known.trained is trained:
             known = replace(known, looked_at=now)
         else:
-            known = self._read(pipeline_type, trained, newest_id, now)
+            before = {} if known is None else known.finished
+            finished = self._finished(pipeline_type, before)
+            known = _at_hand(newest_id, trained, finished, now)
         self._at_hand[pipeline_type] = known
         return known
 
-    def _read(
-        self,
-        pipeline_type: PipelineType,
-        trained: TrainedEstimator | None,
-        newest_id: int | None,
-        now: float,
-    ) -> _AtHand:
-        finished = tuple(self._store.jobs(pipeline_type=pipeline_type, newest=RECENT))
-        return _AtHand(
-            newest_id=newest_id,
-            trained=trained,
-            finished=finished,
-            recent=None if trained is None else trained.recent(finished),
-            devices={
-                _device(job.parameters): job.parameters
-                for job in finished
-                if job.parameters.gpu_model
-            },
-            looked_at=now,
-        )
+    def _finished(
+        self, pipeline_type: PipelineType, before: Mapping[int, JobRecord]
+    ) -> Mapping[int, JobRecord]:
+        """Return the latest jobs; only those that are not among ``before`` are read."""
+        ids = self._store.newest_ids(pipeline_type, RECENT)
+        new = self._store.of_ids([each for each in ids if each not in before])
+        known = {**before, **new}
+        return {each: known[each] for each in ids if each in known}
+
+
+def _at_hand(
+    newest_id: int | None,
+    trained: TrainedEstimator | None,
+    finished: Mapping[int, JobRecord],
+    looked_at: float,
+) -> _AtHand:
+    jobs = tuple(finished.values())
+    return _AtHand(
+        newest_id=newest_id,
+        trained=trained,
+        finished=finished,
+        recent=None if trained is None else trained.recent(jobs),
+        devices={
+            _device(job.parameters): job.parameters for job in jobs if job.parameters.gpu_model
+        },
+        looked_at=looked_at,
+    )
 
 
 def _device(parameters: JobParameters) -> _Device:
