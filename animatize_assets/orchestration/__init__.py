@@ -37,6 +37,7 @@ from animatize_assets.orchestration.runs import (
     end_abandoned_runs,
     recent_runs,
     run_images,
+    unfinished_runs,
     waiting_runs,
 )
 
@@ -68,5 +69,6 @@ __all__ = [
     "run_images",
     "start_batch",
     "start_detached",
+    "unfinished_runs",
     "waiting_runs",
 ]

@@ -212,6 +212,12 @@ def waiting_runs(instance: DagsterInstance) -> int:
     )
 
 
+def unfinished_runs(instance: DagsterInstance, *, limit: int) -> tuple[str, ...]:
+    """Return the ids of runs that wait or go on, the latest first."""
+    unfinished = RunsFilter(statuses=[DagsterRunStatus.QUEUED, *UNFINISHED])
+    return tuple(instance.get_run_ids(unfinished, limit=limit))
+
+
 def recent_runs(instance: DagsterInstance, *, limit: int = 5) -> tuple[RunSummary, ...]:
     """Return the latest runs, newest first."""
     return tuple(

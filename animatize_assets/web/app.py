@@ -22,11 +22,20 @@ from starlette.types import ASGIApp
 from animatize_assets import __version__
 from animatize_assets.web.access import AccessControl
 from animatize_assets.web.answering import Answering, Headers
+from animatize_assets.web.dashboard.now import NowReader
 from animatize_assets.web.limits import MAX_BODY_BYTES, RateLimit
 from animatize_assets.web.openapi import PROBLEMS, describe
 from animatize_assets.web.own_process import MeasuredRequests
 from animatize_assets.web.problems import tell_problems
-from animatize_assets.web.routes import batches, health, images, metrics, performance, session
+from animatize_assets.web.routes import (
+    batches,
+    dashboard,
+    health,
+    images,
+    metrics,
+    performance,
+    session,
+)
 from animatize_assets.web.rules import Rules, methods_of
 from animatize_assets.web.service import Service
 
@@ -37,6 +46,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     health.router,
     metrics.router,
     session.router,
+    dashboard.router,
 )
 """Every router has its whole prefix itself."""
 
@@ -91,6 +101,8 @@ def create_app(service: Service) -> FastAPI:
         ],
     )
     app.state.service = service
+    app.state.now_reader = NowReader(service)
+    app.state.is_ending = lambda: False  # whoever serves it knows better
     tell_problems(app, lambda request: methods_of(ROUTERS, request))
     for router in ROUTERS:
         app.include_router(router)

@@ -130,6 +130,11 @@ class Batches:
                 return None
             return self._waiting[batch_id], list(self._waiting).index(batch_id)
 
+    def queue(self) -> tuple[WaitingBatch, ...]:
+        """Return the batches that no process works on yet, in the order in which they start."""
+        with self._lock:
+            return tuple(self._waiting.values())
+
     def started(self, batch_id: str) -> StartedBatch | None:
         """Return a batch that this service has started lately; None when it has not."""
         with self._lock:

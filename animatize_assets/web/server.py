@@ -31,8 +31,10 @@ class Server(uvicorn.Server):
     def __init__(
         self, service: Service, *, host: str, port: int, on_ready: Callable[[int], None]
     ) -> None:
+        app = create_app(service)
+        app.state.is_ending = lambda: self.should_exit  # a stream of events ends with the service
         config = uvicorn.Config(
-            create_app(service),
+            app,
             host=host,
             port=port,
             access_log=False,  # addresses and keys of images are nobody's business

@@ -1,0 +1,63 @@
+"""Chromium, and what axe-core says of a page."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, sync_playwright
+
+WAIT_MS = 30_000
+"""For something that comes by itself; the machine may be busy."""
+
+SERIOUS = {"serious", "critical"}
+
+Findings = Callable[[Page], list[Any]]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium, without a window."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip("Chromium is missing; on Debian: apt-get install chromium")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(
+            executable_path=chromium,
+            args=["--no-sandbox"],  # the pages are our own; containers run as root
+        )
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(browser: Browser, address: str) -> Iterator[Page]:
+    """A page of the served dashboard; the test fails when the browser refuses anything on it."""
+    context = browser.new_context(base_url=address)
+    opened = context.new_page()
+    opened.set_default_timeout(WAIT_MS)
+    said: list[str] = []
+    opened.on("console", lambda each: said.append(each.text) if each.type == "error" else None)
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    yield opened
+    context.close()
+    assert said == []
+
+
+@pytest.fixture(scope="session")
+def serious() -> Findings:
+    """What axe-core finds on a page that is serious or worse."""
+    axe = Axe()
+
+    def find(page: Page) -> list[Any]:
+        found = axe.run(page).response["violations"]
+        return [
+            (each["id"], [node["html"] for node in each["nodes"]])
+            for each in found
+            if each["impact"] in SERIOUS
+        ]
+
+    return find
