@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import subprocess
@@ -61,6 +62,8 @@ def main() -> int:
             os.environ["ANIMATIZE_PERFORMANCE_DATABASE_URL"] = options.postgres
         room = performance_room(Settings.read())
         fill(room)
+        gc.collect()
+        gc.freeze()  # what training loaded must not make the generator itself pause
         with serving() as address:
             rows = asyncio.run(measure_service(address, room, 10 if options.quick else 60))
         room.engine.dispose()

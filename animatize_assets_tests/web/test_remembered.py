@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
-from animatize_assets.web.remembered import LONGEST_S, REST, Remembered
+from animatize_assets.web.remembered import LONG_S, LONGEST_S, OLDEST_S, REST, Remembered
 
 
 class Clock:
@@ -95,3 +96,46 @@ def test_who_asks_meanwhile_waits_for_the_same_answer() -> None:
     second.join(60)
     assert told == [7, 7]
     assert computed == [1]
+
+
+class Later:
+    """Begins work when the test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[], None]] = []
+
+    def __call__(self, work: Callable[[], None]) -> None:
+        self.waiting.append(work)
+
+
+def test_nobody_waits_for_what_takes_long() -> None:
+    clock, later = Clock(), Later()
+    remembered, work = Remembered(clock, later), Work(clock, LONG_S)
+    assert remembered.get("a", 1, work) == 1
+    clock.seconds += REST * LONG_S
+    assert [remembered.get("a", 2, work) for _ in range(3)] == [1, 1, 1]
+    (renewal,) = later.waiting
+    renewal()
+    assert remembered.get("a", 2, work) == 2
+    assert len(later.waiting) == 1
+
+
+def test_an_answer_that_is_too_old_is_waited_for() -> None:
+    clock, later = Clock(), Later()
+    remembered, work = Remembered(clock, later), Work(clock, LONG_S)
+    remembered.get("a", 1, work)
+    clock.seconds += OLDEST_S
+    assert remembered.get("a", 2, work) == 2
+    assert not later.waiting
+
+
+def test_a_failed_renewal_leaves_the_answer_before_and_is_tried_again() -> None:
+    clock, later = Clock(), Later()
+    remembered = Remembered(clock, later)
+    assert remembered.get("a", 1, Work(clock, LONG_S)) == 1
+    clock.seconds += LONGEST_S
+    assert remembered.get("a", 1, lambda: 1 // 0) == 1
+    later.waiting.pop()()
+    assert remembered.get("a", 1, lambda: 7) == 1
+    later.waiting.pop()()
+    assert remembered.get("a", 1, lambda: 8) == 7
