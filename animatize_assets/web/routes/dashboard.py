@@ -10,14 +10,26 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
 from animatize_assets.web.dashboard.events import stream, versions
 from animatize_assets.web.dashboard.now import NowReader
 from animatize_assets.web.dashboard.pages import page, static_files
+from animatize_assets.web.dashboard.pictures import (
+    MOVES,
+    PROVIDERS,
+    STATES,
+    Filters,
+    chunks,
+    pack,
+    read_gallery,
+    usable_providers,
+)
 from animatize_assets.web.dependencies import ServiceDep
 from animatize_assets.web.problems import Refused
+from animatize_assets.web.routes import images
+from animatize_assets.web.routes.images import ImageKey
 from animatize_assets.web.rules import public
 
 router = APIRouter(tags=["dashboard"], include_in_schema=False)
@@ -65,6 +77,53 @@ def now(request: Request) -> Response:
 def sign_in() -> Response:
     """Ask for a token."""
     return HTMLResponse(page("sign_in.html.j2", view="sign-in", title="Sign in"))
+
+
+@router.get("/images")
+@public
+def gallery(
+    request: Request, service: ServiceDep, filters: Annotated[Filters, Query()]
+) -> Response:
+    """Show a page of the images."""
+    if must_sign_in(request):
+        return sign_in_first()
+    return shown(
+        request,
+        "images.html.j2",
+        view="images",
+        title="Images",
+        gallery=read_gallery(service, filters),
+        usable=usable_providers(service),
+        states=STATES,
+        moves=MOVES,
+        providers=PROVIDERS,
+    )
+
+
+@router.get("/images/{image_key:image_key}")
+@public
+def image_card(image_key: ImageKey, request: Request, service: ServiceDep) -> Response:
+    """Show everything known of one image."""
+    if must_sign_in(request):
+        return sign_in_first()
+    image = images.image(image_key, service)
+    return shown(
+        request,
+        "image.html.j2",
+        view="images",
+        title=image.source_image.original_name,
+        image=image,
+    )
+
+
+@router.get("/images/{image_key:image_key}/download")
+def download(image_key: ImageKey, service: ServiceDep) -> Response:
+    """Send what was made of an image, with the recipe."""
+    archive = pack(service, images.image(image_key, service))
+    name = f'attachment; filename="{image_key}.zip"'
+    return StreamingResponse(
+        chunks(archive), media_type="application/zip", headers={"Content-Disposition": name}
+    )
 
 
 @router.get("/events")

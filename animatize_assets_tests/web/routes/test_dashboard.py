@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import io
 import json
+import re
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,10 +19,12 @@ from animatize_assets.performance.alert_models import AlertDraft, Judgement
 from animatize_assets.performance.alert_store import AlertStore
 from animatize_assets.performance.models import JobRecord
 from animatize_assets.web.answering import CONTENT_SECURITY_POLICY
+from animatize_assets.web.dashboard import pictures
 from animatize_assets.web.service import Service
 from animatize_assets_tests.performance.jobs import job
+from animatize_assets_tests.web.made_images import animate, ingest
 
-PAGES = ("/", "/sign-in")
+PAGES = ("/", "/sign-in", "/images")
 
 
 def alert(message: str = "The disk is <b>full</b>.", subject: str = "worker-1") -> Judgement:
@@ -124,3 +131,90 @@ def _next(lines: Iterator[str]) -> dict[str, Any]:
             found: dict[str, Any] = json.loads(line.removeprefix("data: "))
             return found
     raise AssertionError("The stream ended.")
+
+
+# --- images ---------------------------------------------------------------------------------
+
+
+def test_an_empty_gallery_says_what_to_do(client: httpx.Client) -> None:
+    assert "There is no image yet." in client.get("/images").text
+
+
+def test_the_gallery_shows_cards_with_the_movement_and_why(
+    client: httpx.Client, service: Service, tmp_path: Path
+) -> None:
+    old, new = ingest(service, tmp_path / "files", 2)
+    animate(service, [old])
+    told = client.get("/images").text
+    assert told.index(f"/images/{new}") < told.index(f"/images/{old}")
+    assert f'src="/api/images/{old}/picture-thumbnail"' in told
+    assert f'src="/api/images/{new}/' not in told
+    predicted = client.get(f"/api/images/{old}").json()["movement_prediction"]["movements"][0]
+    assert predicted["justification"] in html.unescape(told)
+
+
+def test_the_gallery_is_filtered_and_searched(
+    client: httpx.Client, service: Service, tmp_path: Path
+) -> None:
+    made, waits = ingest(service, tmp_path / "files", 2)
+    animate(service, [made])
+    for query, shown, hidden in (
+        ("state=complete", made, waits),
+        ("state=missing&provider=&movement=&search=", waits, made),
+        (f"search={waits[-6:].upper()}", waits, made),
+    ):
+        told = client.get(f"/images?{query}").text
+        assert f"/images/{shown}" in told
+        assert f"/images/{hidden}" not in told
+    assert "No image is like that." in client.get("/images?search=nothing+like+it").text
+    assert client.get("/images?state=wrong").status_code == 422
+
+
+def test_the_gallery_has_pages(
+    client: httpx.Client, service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pictures, "ON_A_PAGE", 2)
+    keys = ingest(service, tmp_path / "files", 3)
+    first = client.get("/images?state=missing").text
+    older = re.search(r'rel="next" href="([^"]*)"', first)
+    assert older is not None
+    last = client.get(html.unescape(older[1])).text
+    assert [key for key in keys if f"/images/{key}" in first] == keys[1:]
+    assert [key for key in keys if f"/images/{key}" in last] == keys[:1]
+    assert 'rel="next"' not in last
+    assert 'href="/images?state=missing">Newest' in last
+
+
+def test_an_image_has_a_page_before_and_after_it_is_made(
+    client: httpx.Client, service: Service, tmp_path: Path
+) -> None:
+    (key,) = ingest(service, tmp_path / "files", 1)
+    before = client.get(f"/images/{key}").text
+    assert "Not predicted yet." in before
+    assert "<video" not in before
+    animate(service, [key])
+    after = client.get(f"/images/{key}").text
+    for part in ("source", "overlay", "depth", "picture", "clip"):
+        assert f'src="/api/images/{key}/{part}"' in after
+    known = client.get(f"/api/images/{key}").json()
+    assert known["motion_prompt"]["positive"] in html.unescape(after)
+
+
+def test_an_image_that_is_not_there_has_no_page(client: httpx.Client) -> None:
+    for path in ("/images/nothing-0123456789abcdef", "/images/nothing-0123456789abcdef/download"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "image_not_found")
+
+
+def test_a_download_has_the_clip_and_the_recipe(
+    client: httpx.Client, service: Service, tmp_path: Path
+) -> None:
+    (key,) = ingest(service, tmp_path / "files", 1)
+    animate(service, [key])
+    answer = client.get(f"/images/{key}/download")
+    assert answer.headers["content-disposition"] == f'attachment; filename="{key}.zip"'
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        recipe = json.loads(archive.read("recipe.json"))
+        clip = archive.read(f"{key}-clip.mp4")
+    assert recipe == client.get(f"/api/images/{key}").json()
+    assert clip == client.get(f"/api/images/{key}/clip").content

@@ -12,6 +12,9 @@ let timer = null;
 let isBusy = false;
 let isWanted = false;
 
+/** What the server said of each part last: what is the same is left alone, so a clip plays on. */
+const received = new WeakMap();
+
 /** Replace a part by what the server says of it now; what has the focus keeps it. */
 async function refresh(part) {
   const address = part.dataset.src ?? location.href;
@@ -28,6 +31,10 @@ async function refresh(part) {
   if (fresh === null) {
     throw new Error("The answer has no such part.");
   }
+  if (fresh.innerHTML === received.get(part)) {
+    return;
+  }
+  received.set(part, fresh.innerHTML);
   const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
   part.replaceChildren(...fresh.childNodes);
   part.removeAttribute("aria-busy");
@@ -99,6 +106,9 @@ main.addEventListener("click", (event) => {
   }
 });
 
+for (const part of document.querySelectorAll("[data-live]")) {
+  received.set(part, part.innerHTML);
+}
 if (document.querySelector("[data-live]") !== null) {
   if (document.querySelector("[data-live][aria-busy]") !== null) {
     refreshAll();
