@@ -73,12 +73,14 @@ def running_prometheus(folder: Path, target: str) -> Iterator[Prometheus]:
         log.open("wb") as words,
         subprocess.Popen(command, stdout=words, stderr=subprocess.STDOUT) as process,
     ):
+
+        def address() -> str | None:
+            assert process.poll() is None, log.read_text()
+            told = re.search(r'"?Listening on"? address=(\S+)', log.read_text())
+            return told and told.group(1)
+
         try:
-            listening = wait_for(
-                lambda: re.search(r'"?Listening on"? address=(\S+)', log.read_text()), log
-            )
-            url = f"http://{listening.group(1)}"
-            with httpx.Client(base_url=url, timeout=30) as client:
+            with httpx.Client(base_url=f"http://{wait_for(address)}", timeout=30) as client:
                 wait_for(lambda: client.get("/-/ready").status_code == 200, log)
                 yield Prometheus(client, log)
         finally:
