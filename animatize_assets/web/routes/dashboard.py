@@ -13,7 +13,9 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
+from animatize_assets.web.dashboard.cache_use import LEVELS, cache_use
 from animatize_assets.web.dashboard.events import stream, versions
+from animatize_assets.web.dashboard.figures import Figures, figures
 from animatize_assets.web.dashboard.now import NowReader
 from animatize_assets.web.dashboard.pages import page, static_files
 from animatize_assets.web.dashboard.pictures import (
@@ -31,6 +33,7 @@ from animatize_assets.web.problems import Refused
 from animatize_assets.web.routes import images
 from animatize_assets.web.routes.images import ImageKey
 from animatize_assets.web.rules import public
+from animatize_assets.web.service import Service
 
 router = APIRouter(tags=["dashboard"], include_in_schema=False)
 
@@ -39,6 +42,14 @@ SIGN_IN: Final = "/sign-in"
 
 KEPT: Final = "public, max-age=86400"
 """Of styles and scripts: a page asks for those of its own version."""
+
+CHART_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
+"""A chart is a picture with styles of its own, and can do nothing."""
+
+PERIODS: Final = (1, 7, 28, 90)
+"""Days that can be chosen; records are kept for 90."""
+
+Days = Annotated[int, Query(ge=1, le=PERIODS[-1], description="days that end now")]
 
 
 def now_reader(request: Request) -> NowReader:
@@ -123,6 +134,57 @@ def download(image_key: ImageKey, service: ServiceDep) -> Response:
     name = f'attachment; filename="{image_key}.zip"'
     return StreamingResponse(
         chunks(archive), media_type="application/zip", headers={"Content-Disposition": name}
+    )
+
+
+@router.get("/performance")
+@public
+def performance(request: Request, days: Days = PERIODS[1]) -> Response:
+    """Show the frame of the figures at once; the page asks for them itself."""
+    if must_sign_in(request):
+        return sign_in_first()
+    return shown(
+        request,
+        "performance.html.j2",
+        view="performance",
+        title="Performance",
+        days=days,
+        periods=sorted({*PERIODS, days}),
+    )
+
+
+@router.get("/performance/figures")
+def performance_figures(request: Request, service: ServiceDep, days: Days) -> Response:
+    """Send the figures of a period, as the part of the page that shows them."""
+    return shown(
+        request,
+        "figures_part.html.j2",
+        figures=figures_of(service, days),
+        newest=service.performance.store.newest_id() or 0,
+        caches=cache_use(service, days),
+        levels=LEVELS,
+    )
+
+
+@router.get("/performance/charts/{name}.svg")
+def chart(name: Annotated[str, Path(max_length=32)], service: ServiceDep, days: Days) -> Response:
+    """Send a chart of the same figures."""
+    found = figures_of(service, days).charts.get(name)
+    if found is None:
+        raise Refused(HTTPStatus.NOT_FOUND, "There is nothing to draw.")
+    return Response(
+        found,
+        media_type="image/svg+xml",
+        headers={"Content-Security-Policy": CHART_POLICY, "Cache-Control": "private, max-age=60"},
+    )
+
+
+def figures_of(service: Service, days: int) -> Figures:
+    """Return the figures of a period; all who ask in the same moment share them."""
+    return service.remembered.get(
+        ("figures", days),
+        service.performance.store.newest_id(),
+        lambda: service.analysis.run(figures, days),
     )
 
 

@@ -8,6 +8,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,16 +16,17 @@ from typing import Any
 import httpx
 import pytest
 
+from animatize_assets.generation.request_log import LoggedRequest, RequestLog
 from animatize_assets.performance.alert_models import AlertDraft, Judgement
 from animatize_assets.performance.alert_store import AlertStore
-from animatize_assets.performance.models import JobRecord
+from animatize_assets.performance.models import JobRecord, Promise
 from animatize_assets.web.answering import CONTENT_SECURITY_POLICY
 from animatize_assets.web.dashboard import pictures
 from animatize_assets.web.service import Service
 from animatize_assets_tests.performance.jobs import job
 from animatize_assets_tests.web.made_images import animate, ingest
 
-PAGES = ("/", "/sign-in", "/images")
+PAGES = ("/", "/sign-in", "/images", "/performance")
 
 
 def alert(message: str = "The disk is <b>full</b>.", subject: str = "worker-1") -> Judgement:
@@ -218,3 +220,74 @@ def test_a_download_has_the_clip_and_the_recipe(
         clip = archive.read(f"{key}-clip.mp4")
     assert recipe == client.get(f"/api/images/{key}").json()
     assert clip == client.get(f"/api/images/{key}/clip").content
+
+
+# --- performance ----------------------------------------------------------------------------
+
+
+def priced_jobs(days: int = 12, each_day: int = 6) -> list[JobRecord]:
+    """Make jobs of two providers: openai estimates 10 % too much, local twice the time."""
+    jobs = []
+    for number in range(days * each_day):
+        is_paid = number % 2 == 0
+        took = 20.0 + number % 5
+        told = 1.1 * took if is_paid else 2 * took
+        provider = "openai" if is_paid else "local"
+        jobs.append(
+            job(
+                number,
+                finished_at=datetime.now(UTC) - timedelta(hours=24 * number / each_day + 1),
+                seconds=took,
+                parameters={"width": 512, "height": 512, "provider": provider},
+                cost_usd=0.25 if is_paid else 0.0,
+                phases=({"name": "processing", "seconds": took - 1},),
+                promise=Promise(
+                    predicted_seconds=told,
+                    low_seconds=0.9 * told,
+                    high_seconds=1.1 * told,
+                    method="heuristic",
+                    model="fallback",
+                ),
+            )
+        )
+    return jobs
+
+
+def test_performance_without_jobs_says_what_to_do(client: httpx.Client) -> None:
+    told = client.get("/performance/figures?days=7").text
+    assert "No job ended in this period." in told
+    assert "No picture was asked for in this period." in told
+    assert "No job ended in this week." in told
+    assert client.get("/performance/charts/cost.svg?days=7").status_code == 404
+
+
+def test_performance_tells_times_estimates_and_costs(
+    client: httpx.Client, service: Service
+) -> None:
+    service.performance.store.record(*priced_jobs())
+    told = client.get("/performance/figures?days=28").text
+    rows = [re.sub(r"<[^>]*>", "|", row) for row in re.findall(r"<tr>.*?</tr>", told)]
+    assert any(re.search(r"image\|+all jobs\|+72\|+22 s\|+24 s\|+100 %", row) for row in rows)
+    assert any(re.search(r"image\|+processing\|+72\|+21 s", row) for row in rows)
+    assert any(re.search(r"image\|+72\|+50 %\|+50 %", row) for row in rows)
+    assert any(re.search(r"openai\|+\$0.75\|+3", row) for row in rows)
+    assert "image generation time" in told
+    for name in ("time-image", "accuracy", "cost"):
+        assert f'src="/performance/charts/{name}.svg?days=28' in told
+        drawn = client.get(f"/performance/charts/{name}.svg?days=28")
+        assert drawn.headers["content-type"] == "image/svg+xml"
+        assert "script" not in drawn.text
+        assert "prefers-color-scheme:dark" in drawn.text
+    assert "time-video" not in told
+
+
+def test_performance_tells_how_often_caches_answered(
+    client: httpx.Client, service: Service, tmp_path: Path
+) -> None:
+    (key,) = ingest(service, tmp_path / "files", 1)
+    asked = LoggedRequest(key, "generic", "cinematic", "local", "m", 64, 64, "push_in", "made")
+    log = RequestLog(service.images.engine)
+    for outcome in ("made", "exact", "exact", "similar"):
+        log.write(replace(asked, outcome=outcome))
+    told = re.sub(r"<[^>]*>", "|", client.get("/performance/figures?days=7").text)
+    assert re.search(r"local\|+4\|+75 %\|+2\|+0\|+1\|+1\|+0", told)

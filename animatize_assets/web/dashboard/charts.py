@@ -1,0 +1,194 @@
+"""The charts of the view Performance, as SVG pictures of their own that know light and dark.
+
+Belongs here: drawing. Does not belong here: what is drawn (``figures``); each chart's figures also
+stand in a table of the page, for who cannot see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from io import StringIO
+from typing import TYPE_CHECKING, Any, Final
+
+from animatize_assets.performance.report_page import duration
+from animatize_assets.performance.trends import FORECAST_DAYS, Trend
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+_INKS: Final = {
+    "text": ("#010101", "#1b1b1b", "#ececec"),
+    "rule": ("#020202", "#d6d6d2", "#3b4045"),
+    "first": ("#030303", "#17577f", "#8cc4ea"),
+    "second": ("#040404", "#8a5200", "#f0bd6d"),
+    "third": ("#050505", "#1c6b3c", "#7fd3a0"),
+    "fourth": ("#060606", "#7a3e8c", "#d3a4e3"),
+    "fifth": ("#070707", "#a32020", "#ff9d9d"),
+}
+"""Name -> the colour that is drawn, and what stands for it in light and in dark."""
+
+_IN_ORDER: Final = ("first", "second", "third", "fourth", "fifth")
+
+MOST_POINTS: Final = 1_000
+"""Of the chart of estimates; the newest ones, so that the picture stays small."""
+
+_WIDTH_IN, _HEIGHT_IN = 5.6, 3.0
+_STYLE: Final[dict[Any, Any]] = {
+    "svg.fonttype": "none",  # letters stay letters, in the reader's own type
+    "font.family": "sans-serif",
+    "font.size": 11,
+    "text.color": _INKS["text"][0],
+    "axes.edgecolor": _INKS["rule"][0],
+    "axes.labelcolor": _INKS["text"][0],
+    "xtick.color": _INKS["text"][0],
+    "ytick.color": _INKS["text"][0],
+    "grid.color": _INKS["rule"][0],
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def time_chart(jobs: pd.DataFrame, trends: Sequence[Trend], pipeline: str) -> str | None:
+    """Draw each day's median and 95th percentile, and the forecast; None without any job."""
+    done = jobs[(jobs["pipeline_type"] == pipeline) & jobs["success"]]
+    if done.empty:
+        return None
+    by_day = done.groupby(done["finished_at"].dt.date)["total_time_seconds"]
+    median, slowest = by_day.median(), by_day.quantile(0.95)
+    forecast = next((each for each in trends if each.metric == f"{pipeline}_generation_time"), None)
+
+    def draw(axes: Axes) -> None:
+        axes.plot(slowest.index, slowest, color=_ink("second"), marker=".", label="95 % below")
+        axes.plot(median.index, median, color=_ink("first"), marker="o", label="median")
+        if forecast is not None:
+            value = forecast.predicted_value_7d
+            below, above = value - forecast.predicted_low_7d, forecast.predicted_high_7d - value
+            axes.errorbar(
+                [datetime.now(UTC).date() + timedelta(days=FORECAST_DAYS)],  # type: ignore[arg-type]
+                [value],
+                yerr=[[max(0.0, below)], [max(0.0, above)]],
+                color=_ink("third"),
+                fmt="D",
+                capsize=4,
+                label="typical job in 7 days (80 %)",
+            )
+        axes.set_ylim(bottom=0)
+        _in_words(axes, "y")
+        _with_days(axes)
+        _with_legend(axes)
+
+    return _svg(f"time-{pipeline}", draw)
+
+
+def accuracy_chart(jobs: pd.DataFrame) -> str | None:
+    """Draw estimated against actual time with the +-20 % band; None without any estimate."""
+    known = jobs["success"] & jobs["predicted_seconds"].gt(0) & jobs["total_time_seconds"].gt(0)
+    promised = jobs[known].tail(MOST_POINTS)
+    if promised.empty:
+        return None
+
+    def draw(axes: Axes) -> None:
+        seen = promised[["predicted_seconds", "total_time_seconds"]]
+        ends = [float(seen.min().min()) / 1.3, float(seen.max().max()) * 1.3]
+        axes.fill_between(
+            ends,
+            [0.8 * end for end in ends],
+            [1.2 * end for end in ends],
+            color=_ink("third"),
+            alpha=0.25,
+            linewidth=0,
+            label="within 20 %",
+        )
+        axes.plot(ends, ends, color=_ink("rule"), linewidth=1)
+        for number, (pipeline, of_pipeline) in enumerate(promised.groupby("pipeline_type")):
+            axes.scatter(
+                of_pipeline["total_time_seconds"],
+                of_pipeline["predicted_seconds"],
+                s=9,
+                color=_ink(_IN_ORDER[number]),
+                label=str(pipeline),
+            )
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlabel("actual")
+        axes.set_ylabel("estimated")
+        _in_words(axes, "x")
+        _in_words(axes, "y")
+        _with_legend(axes)
+
+    return _svg("accuracy", draw)
+
+
+def cost_chart(costs: Sequence[tuple[date, str, float]]) -> str | None:
+    """Draw what each day cost, provider by provider; None when nothing cost anything."""
+    if not any(usd for _, _, usd in costs):
+        return None
+    days = sorted({day for day, _, _ in costs})
+    providers = sorted({provider for _, provider, _ in costs})
+
+    def draw(axes: Axes) -> None:
+        bottom = [0.0] * len(days)
+        for number, provider in enumerate(providers):
+            of_day = {day: usd for day, name, usd in costs if name == provider}
+            height = [of_day.get(day, 0.0) for day in days]
+            color = _ink(_IN_ORDER[number % len(_IN_ORDER)])
+            axes.bar(days, height, 0.8, bottom, color=color, label=provider)  # type: ignore[arg-type]
+            bottom = [low + high for low, high in zip(bottom, height, strict=True)]
+        axes.set_ylabel("US dollars")
+        _with_days(axes)
+        _with_legend(axes)
+
+    return _svg("cost", draw)
+
+
+def _in_words(axes: Axes, which: str) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
+
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    if axis.get_scale() == "log":
+        axis.set_major_locator(LogLocator(subs=(1.0, 3.0), numticks=8))
+        axis.set_minor_locator(NullLocator())
+        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda seconds, _: duration(seconds)))
+
+
+def _with_days(axes: Axes) -> None:
+    from matplotlib.dates import AutoDateLocator, DateFormatter
+
+    axes.xaxis.set_major_locator(
+        AutoDateLocator(minticks=1, maxticks=7)  # type: ignore[no-untyped-call]
+    )
+    axes.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]
+
+
+def _with_legend(axes: Axes) -> None:
+    axes.legend(frameon=False, ncols=3, loc="lower left", bbox_to_anchor=(0, 1), fontsize=9)
+
+
+def _ink(name: str) -> str:
+    return _INKS[name][0]
+
+
+def _svg(name: str, draw: Callable[[Axes], None]) -> str:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE | {"svg.hashsalt": name}):
+        figure = Figure(figsize=(_WIDTH_IN, _HEIGHT_IN), layout="constrained")
+        axes = figure.add_subplot()
+        axes.grid(axis="y", linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.tick_params(length=0)
+        draw(axes)
+        written = StringIO()
+        figure.savefig(written, format="svg", transparent=True, metadata={"Date": None})
+    drawing = written.getvalue()
+    for ink, (drawn, _, _) in _INKS.items():
+        drawing = drawing.replace(drawn, f"var(--{ink})")
+    light = "".join(f"--{ink}:{shown};" for ink, (_, shown, _) in _INKS.items())
+    dark = "".join(f"--{ink}:{shown};" for ink, (_, _, shown) in _INKS.items())
+    style = f"<style>:root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}</style>"
+    at = drawing.index(">", drawing.index("<svg")) + 1
+    return drawing[:at] + style + drawing[at:]
