@@ -11,9 +11,11 @@ from http import HTTPStatus
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
 from animatize_assets.web.dashboard.cache_use import LEVELS, cache_use
+from animatize_assets.web.dashboard.comparison import Kind, compare
 from animatize_assets.web.dashboard.events import stream, versions
 from animatize_assets.web.dashboard.figures import Figures, figures
 from animatize_assets.web.dashboard.now import NowReader
@@ -50,6 +52,17 @@ PERIODS: Final = (1, 7, 28, 90)
 """Days that can be chosen; records are kept for 90."""
 
 Days = Annotated[int, Query(ge=1, le=PERIODS[-1], description="days that end now")]
+
+
+class ToCompare(BaseModel):
+    """What a person wants to see side by side; empty names: nothing is chosen yet."""
+
+    model_config = ConfigDict(frozen=True)
+
+    by: Kind = "provider"
+    left: str = Field(default="", max_length=64)
+    right: str = Field(default="", max_length=64)
+    days: int = Field(default=PERIODS[2], ge=1, le=PERIODS[-1], description="that end now")
 
 
 def now_reader(request: Request) -> NowReader:
@@ -185,6 +198,34 @@ def figures_of(service: Service, days: int) -> Figures:
         ("figures", days),
         service.performance.store.newest_id(),
         lambda: service.analysis.run(figures, days),
+    )
+
+
+@router.get("/compare")
+@public
+def compare_two(
+    request: Request, service: ServiceDep, asked: Annotated[ToCompare, Query()]
+) -> Response:
+    """Show two providers, or two runs, side by side."""
+    if must_sign_in(request):
+        return sign_in_first()
+    names = (asked.left.strip(), asked.right.strip())
+    compared = service.remembered.get(
+        ("compare", asked),
+        service.performance.store.newest_id(),
+        lambda: service.analysis.run(compare, asked.by, names, asked.days),
+    )
+    return shown(
+        request,
+        "compare.html.j2",
+        view="compare",
+        title="Compare",
+        compared=compared,
+        by=asked.by,
+        left=asked.left,
+        right=asked.right,
+        days=asked.days,
+        periods=sorted({*PERIODS, asked.days}),
     )
 
 

@@ -26,7 +26,7 @@ from animatize_assets.web.service import Service
 from animatize_assets_tests.performance.jobs import job
 from animatize_assets_tests.web.made_images import animate, ingest
 
-PAGES = ("/", "/sign-in", "/images", "/performance")
+PAGES = ("/", "/sign-in", "/images", "/performance", "/compare")
 
 
 def alert(message: str = "The disk is <b>full</b>.", subject: str = "worker-1") -> Judgement:
@@ -291,3 +291,50 @@ def test_performance_tells_how_often_caches_answered(
         log.write(replace(asked, outcome=outcome))
     told = re.sub(r"<[^>]*>", "|", client.get("/performance/figures?days=7").text)
     assert re.search(r"local\|+4\|+75 %\|+2\|+0\|+1\|+1\|+0", told)
+
+
+# --- compare --------------------------------------------------------------------------------
+
+
+def test_without_jobs_nothing_can_be_compared(client: httpx.Client) -> None:
+    assert "No provider had a job in this period." in client.get("/compare").text
+    assert "No run had a job in this period." in client.get("/compare?by=run").text
+
+
+def cells(page: str, row: str) -> list[str]:
+    """Return the cells of the row of a table that has this heading."""
+    found = re.search(rf'<tr><th scope="row">{row}</th>(.*?)</tr>', page)
+    assert found is not None
+    return re.findall(r"<td>(.*?)</td>", found[1])
+
+
+def test_two_providers_stand_side_by_side(client: httpx.Client, service: Service) -> None:
+    service.performance.store.record(*priced_jobs())
+    assert "Choose two. Providers" in client.get("/compare").text
+    told = client.get("/compare?by=provider&left=openai&right=local&days=90").text
+    assert cells(told, "Jobs") == ["36", "36"]
+    assert cells(told, "Estimates within 20 %") == ["100 %", "0 %"]
+    assert cells(told, "Cost") == ["$9.00", "$0.00"]
+    assert cells(told, "Mean rating, 1 to 5") == ["not rated", "not rated"]
+    assert "No image has jobs of both." in told
+
+
+def test_two_runs_are_compared_by_the_images_they_share(
+    client: httpx.Client, service: Service
+) -> None:
+    key = "lighthouse-0f3c1a9b5d7e2468"
+    service.performance.store.record(
+        recent(0, seconds=10.0, run_id="run-a", partition_key=key),
+        recent(1, seconds=30.0, run_id="run-b", partition_key=key),
+        recent(2, seconds=99.0, run_id="run-b", partition_key="other-0f3c1a9b5d7e2468"),
+    )
+    told = client.get("/compare?by=run&left=run-a&right=run-b").text
+    assert "The same images (1)" in told
+    assert cells(told, f'<a href="/images/{key}">{key}</a>') == ["10 s", "30 s"]
+
+
+def test_names_that_no_job_has_are_said_and_escaped(client: httpx.Client) -> None:
+    told = client.get("/compare", params={"left": "<script>", "right": "local"}).text
+    assert "No job of &lt;script&gt; ended in this period." in told
+    assert "<script>" not in told
+    assert cells(told, "Median time") == ["not measured", "not measured"]
