@@ -21,7 +21,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
-BENCHMARKS := analysis clip orchestration startup scene_quality generation before_after cache recording sampling telemetry image_list prediction
+BENCHMARKS := analysis clip orchestration startup scene_quality generation before_after cache recording sampling telemetry image_list serving prediction
 
 .PHONY: help
 help: ## this list
