@@ -6,6 +6,7 @@ Belongs here: running the Alembic history. Does not belong here: the history its
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -15,6 +16,9 @@ NEWEST_REVISION = "0006"
 
 MIGRATIONS_DIR = Path(__file__).parent / "migrations"
 _ADVISORY_LOCK = 0x616E696D  # "anim": an arbitrary number that only this project's upgrades take
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Alembic keeps the upgrade it is about in its modules: two threads would mix up two databases."""
 
 
 def upgrade(engine: Engine) -> None:
@@ -26,7 +30,7 @@ def upgrade(engine: Engine) -> None:
     with engine.connect() as connection:
         if _current_revision(connection) == NEWEST_REVISION:
             return
-    with engine.connect() as connection:
+    with _ONE_AT_A_TIME, engine.connect() as connection:
         _take_lock(connection)
         if _current_revision(connection) != NEWEST_REVISION:
             _run_alembic(connection)

@@ -18,7 +18,12 @@ from sqlalchemy.exc import IntegrityError
 
 from animatize_assets.database import migration
 from animatize_assets.database.engine import open_engine
-from animatize_assets.database.migration import MIGRATIONS_DIR, NEWEST_REVISION, upgrade
+from animatize_assets.database.migration import (
+    MIGRATIONS_DIR,
+    NEWEST_REVISION,
+    revision_of,
+    upgrade,
+)
 from animatize_assets.database.tables import images, metadata
 
 
@@ -68,6 +73,21 @@ def test_upgrades_at_the_same_moment_happen_once(tmp_path: Path) -> None:
         versions = connection.scalars(text("SELECT version_num FROM alembic_version")).all()
     assert versions == [NEWEST_REVISION]
     engine.dispose()
+
+
+def test_threads_upgrade_two_databases_at_the_same_moment(tmp_path: Path) -> None:
+    engines = [open_engine(f"sqlite:///{tmp_path}/{number}.db") for number in range(2)]
+    at_once = threading.Barrier(len(engines))
+
+    def upgrade_at_once(engine: Engine) -> str | None:
+        at_once.wait()
+        upgrade(engine)
+        return revision_of(engine)
+
+    with ThreadPoolExecutor(len(engines)) as threads:
+        assert list(threads.map(upgrade_at_once, engines)) == [NEWEST_REVISION] * len(engines)
+    for engine in engines:
+        engine.dispose()
 
 
 def test_an_upgrade_that_fails_leaves_nothing(
