@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, cast
 
-from animatize_assets.performance.bottlenecks.findings import Bottleneck
 from animatize_assets.performance.models import PIPELINE_TYPES
-from animatize_assets.performance.opportunities import Opportunity
 from animatize_assets.performance.report_page import headline, period
 from animatize_assets.performance.trends import Trend, find_trends, within_20_percent
-from animatize_assets.performance.weekly_report import WEEK, build_weekly_report, monday_of
+from animatize_assets.performance.weekly_report import build_weekly_report
 from animatize_assets.web.dashboard.charts import accuracy_chart, cost_chart, time_chart
 
 if TYPE_CHECKING:
@@ -72,7 +70,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Week:
-    """The last whole week in words."""
+    """A week in words."""
 
     period: str
     headline: str
@@ -89,10 +87,7 @@ class Figures:
     phases: tuple[Times, ...]
     trends: tuple[Trend, ...]
     promises: tuple[Promises, ...]
-    bottlenecks: tuple[Bottleneck, ...]
-    opportunities: tuple[Opportunity, ...]
     costs: tuple[Cost, ...]
-    week: Week
     charts: dict[str, str]
     """Name -> SVG; one without anything to draw is left out."""
 
@@ -104,10 +99,6 @@ def figures(room: PerformanceRoom, days: int) -> Figures:
     jobs = room.store.frame(since=since, until=until)
     trends = find_trends(jobs, since=since, until=until)
     costs = _costs(jobs)
-    analyzer = room.analyzer()
-    report = build_weekly_report(
-        room.store, monday_of(until.date()) - WEEK, thresholds=room.thresholds
-    )
     drawn = {
         **{f"time-{each}": time_chart(jobs, trends, each) for each in PIPELINE_TYPES},
         "accuracy": accuracy_chart(jobs),
@@ -120,14 +111,16 @@ def figures(room: PerformanceRoom, days: int) -> Figures:
         phases=_phases(jobs),
         trends=trends,
         promises=_promises(jobs),
-        bottlenecks=analyzer.analyze_bottlenecks(days),
-        opportunities=analyzer.identify_optimization_opportunities(days),
         costs=costs,
-        week=Week(
-            period(report.week_start, report.week_end), headline(report), report.recommendations
-        ),
         charts={name: drawing for name, drawing in drawn.items() if drawing is not None},
     )
+
+
+def week_of(room: PerformanceRoom, monday: date) -> Week:
+    """Return the report of the week that begins on that day, in words. It takes longest."""
+    report = build_weekly_report(room.store, monday, thresholds=room.thresholds)
+    told = period(report.week_start, report.week_end)
+    return Week(told, headline(report), report.recommendations)
 
 
 def _times(jobs: pd.DataFrame) -> tuple[Times, ...]:

@@ -7,6 +7,7 @@ stored is on that page.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any, Final
 
@@ -14,10 +15,11 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, RedirectResponse, StreamingResponse
 
+from animatize_assets.performance.weekly_report import WEEK, monday_of
 from animatize_assets.web.dashboard.cache_use import LEVELS, cache_use
 from animatize_assets.web.dashboard.comparison import Kind, compare
 from animatize_assets.web.dashboard.events import stream, versions
-from animatize_assets.web.dashboard.figures import Figures, figures
+from animatize_assets.web.dashboard.figures import Figures, figures, week_of
 from animatize_assets.web.dashboard.now import NowReader
 from animatize_assets.web.dashboard.pages import page, static_files
 from animatize_assets.web.dashboard.pictures import (
@@ -36,6 +38,7 @@ from animatize_assets.web.routes import images
 from animatize_assets.web.routes.images import ImageKey
 from animatize_assets.web.rules import public
 from animatize_assets.web.service import Service
+from animatize_assets.web.views import findings
 
 router = APIRouter(tags=["dashboard"], include_in_schema=False)
 
@@ -177,6 +180,29 @@ def performance_figures(request: Request, service: ServiceDep, days: Days) -> Re
         caches=cache_use(service, days),
         levels=LEVELS,
     )
+
+
+@router.get("/performance/findings")
+def performance_findings(request: Request, service: ServiceDep, days: Days) -> Response:
+    """Send what holds jobs up, as the part of the page that shows it."""
+    found = service.remembered.get(
+        ("findings", days),
+        service.performance.store.newest_id(),
+        lambda: service.analysis.run(findings, days),
+    )
+    return shown(request, "findings_part.html.j2", findings=found)
+
+
+@router.get("/performance/week")
+def performance_week(request: Request, service: ServiceDep) -> Response:
+    """Send the last whole week in words, as the part of the page that shows it."""
+    monday = monday_of(datetime.now(UTC).date()) - WEEK
+    found = service.remembered.get(
+        ("week", monday),
+        service.performance.store.newest_id(),
+        lambda: service.analysis.run(week_of, monday),
+    )
+    return shown(request, "week_part.html.j2", week=found)
 
 
 @router.get("/performance/charts/{name}.svg")

@@ -9,7 +9,7 @@ import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from animatize_assets.generation.request_log import LoggedRequest, RequestLog
 from animatize_assets.performance.alert_models import AlertDraft, Judgement
 from animatize_assets.performance.alert_store import AlertStore
 from animatize_assets.performance.models import JobRecord, Promise
+from animatize_assets.performance.weekly_report import monday_of
 from animatize_assets.web.answering import CONTENT_SECURITY_POLICY
 from animatize_assets.web.dashboard import pictures
 from animatize_assets.web.service import Service
@@ -257,7 +258,8 @@ def test_performance_without_jobs_says_what_to_do(client: httpx.Client) -> None:
     told = client.get("/performance/figures?days=7").text
     assert "No job ended in this period." in told
     assert "No picture was asked for in this period." in told
-    assert "No job ended in this week." in told
+    assert "No job ended in this week." in client.get("/performance/week").text
+    assert "Nothing that is found" in client.get("/performance/findings?days=7").text
     assert client.get("/performance/charts/cost.svg?days=7").status_code == 404
 
 
@@ -279,6 +281,21 @@ def test_performance_tells_times_estimates_and_costs(
         assert "script" not in drawn.text
         assert "prefers-color-scheme:dark" in drawn.text
     assert "time-video" not in told
+
+
+def test_performance_tells_what_holds_jobs_up_and_how_the_last_week_was(
+    client: httpx.Client, service: Service
+) -> None:
+    service.performance.store.record(
+        *[recent(number, queue_time_seconds=600.0) for number in range(20)]
+    )
+    monday = monday_of(datetime.now(UTC).date())
+    ended = datetime.combine(monday - timedelta(days=3), time(12), UTC)
+    service.performance.store.record(job(99, finished_at=ended))
+    found = client.get("/performance/findings?days=7").text
+    assert "High queue time" in found
+    assert "<strong>Do:</strong>" in found
+    assert "One job, 100 % of them successful" in client.get("/performance/week").text
 
 
 def test_performance_tells_how_often_caches_answered(

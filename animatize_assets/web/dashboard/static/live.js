@@ -3,6 +3,9 @@
 
 const REFRESH_MS = 30_000;
 
+/** What takes long to compute is asked for once. */
+const DUE = '[data-live]:not([data-live="once"]), [data-live="once"][aria-busy]';
+
 const main = document.getElementById("content");
 const connection = document.getElementById("connection");
 const announcements = document.getElementById("announcements");
@@ -51,11 +54,12 @@ async function refreshAll() {
   isBusy = true;
   do {
     isWanted = false;
-    for (const part of document.querySelectorAll("[data-live]")) {
+    for (const part of document.querySelectorAll(DUE)) {
       try {
         await refresh(part);
         connection.textContent = "";
       } catch {
+        part.removeAttribute("aria-busy");
         connection.textContent = "These figures may be old: the service does not answer.";
       }
     }
