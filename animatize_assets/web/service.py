@@ -9,10 +9,12 @@ import gc
 import logging
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
 
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.store import ImageStore
@@ -122,8 +124,19 @@ class Service:
 
         with self._lock:
             if self._dagster is None:
+                self._open_databases()
                 self._dagster = self._undo.enter_context(open_instance(self.data_dir))
             return self._dagster
+
+    def _open_databases(self) -> None:
+        """Open ours before Dagster's: a new one of either is made by Alembic, one at a time.
+
+        One that cannot be opened is told to whoever needs it.
+        """
+        with suppress(SQLAlchemyError):
+            self.images  # noqa: B018  # opened
+        with suppress(SQLAlchemyError):
+            self.performance.engine  # noqa: B018  # opened
 
     def _start_runs(self, job: str, partitions: tuple[str, ...]) -> DetachedRuns:
         from animatize_assets.orchestration import start_detached  # noqa: PLC0415  # a second
