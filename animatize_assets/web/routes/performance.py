@@ -1,7 +1,7 @@
 """``/api/anime/performance``: the predecessor's routes, so that its clients work unchanged.
 
 Belongs here: these routes. Does not belong here: what they answer with (``performance``), what
-clients send and receive (``performance_models``).
+clients send (``performance_requests``) and receive (``performance_models``).
 """
 
 from __future__ import annotations
@@ -26,15 +26,17 @@ from animatize_assets.web.routes.performance_models import (
     Alerts,
     Dashboard,
     EstimateAnswer,
-    EstimateRequest,
-    JobReport,
     Models,
     Recorded,
     Resolved,
-    TrainingRequest,
     TrainingStarted,
     Trends,
     WeeklyReport,
+)
+from animatize_assets.web.routes.performance_requests import (
+    EstimateRequest,
+    JobReport,
+    TrainingRequest,
 )
 from animatize_assets.web.routes.reported_jobs import job_parameters, job_record
 from animatize_assets.web.rules import reads

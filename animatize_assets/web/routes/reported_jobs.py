@@ -1,7 +1,7 @@
 """What a client says of a job, as the record of the performance room.
 
 Belongs here: that translation. Does not belong here: checking what a client sends
-(``performance_models``), storing.
+(``performance_requests``), storing.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from animatize_assets.performance.given_parameters import clean
 from animatize_assets.performance.models import JobParameters, JobRecord, Phase, ResourceUse
-from animatize_assets.web.routes.performance_models import DescribedJob, JobReport
+from animatize_assets.web.routes.performance_requests import DescribedJob, JobReport
 
 _PARAMETERS = (
     "job_type",
