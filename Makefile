@@ -98,8 +98,9 @@ bench: install ## every benchmark, quickly; see docs/benchmarks.md for the full 
 	done; exit $$status
 
 .PHONY: docs-pictures
-docs-pictures: install instance ## remake the README's pictures (Chromium for the screenshot)
+docs-pictures: install instance ## remake the pictures of README and docs (Chromium for the screenshots)
 	python docs/make_pictures.py
+	python docs/make_dashboard_pictures.py
 
 .PHONY: clean
 clean: ## remove .venv, caches and build products; generated data stays

@@ -31,6 +31,8 @@ _INKS: Final = {
 
 _IN_ORDER: Final = ("first", "second", "third", "fourth", "fifth")
 
+_MOST_DAYS_NAMED = 6
+
 MOST_POINTS: Final = 1_000
 """Of the chart of estimates; the newest ones, so that the picture stays small."""
 
@@ -57,6 +59,8 @@ def time_chart(jobs: pd.DataFrame, trends: Sequence[Trend], pipeline: str) -> st
         return None
     by_day = done.groupby(done["finished_at"].dt.date)["total_time_seconds"]
     median, slowest = by_day.median(), by_day.quantile(0.95)
+    first, last = min(median.index), max(median.index)
+    forecast_day = datetime.now(UTC).date() + timedelta(days=FORECAST_DAYS)
     forecast = next((each for each in trends if each.metric == f"{pipeline}_generation_time"), None)
 
     def draw(axes: Axes) -> None:
@@ -66,7 +70,7 @@ def time_chart(jobs: pd.DataFrame, trends: Sequence[Trend], pipeline: str) -> st
             value = forecast.predicted_value_7d
             below, above = value - forecast.predicted_low_7d, forecast.predicted_high_7d - value
             axes.errorbar(
-                [datetime.now(UTC).date() + timedelta(days=FORECAST_DAYS)],  # type: ignore[arg-type]
+                [forecast_day],  # type: ignore[arg-type]
                 [value],
                 yerr=[[max(0.0, below)], [max(0.0, above)]],
                 color=_ink("third"),
@@ -74,9 +78,10 @@ def time_chart(jobs: pd.DataFrame, trends: Sequence[Trend], pipeline: str) -> st
                 capsize=4,
                 label="typical job in 7 days (80 %)",
             )
+        axes.margins(y=0.1)
         axes.set_ylim(bottom=0)
         _in_words(axes, "y")
-        _with_days(axes)
+        _with_days(axes, first, last if forecast is None else forecast_day)
         _with_legend(axes)
 
     return _svg(f"time-{pipeline}", draw)
@@ -137,7 +142,7 @@ def cost_chart(costs: Sequence[tuple[date, str, float]]) -> str | None:
             axes.bar(days, height, 0.8, bottom, color=color, label=provider)  # type: ignore[arg-type]
             bottom = [low + high for low, high in zip(bottom, height, strict=True)]
         axes.set_ylabel("US dollars")
-        _with_days(axes)
+        _with_days(axes, days[0], days[-1])
         _with_legend(axes)
 
     return _svg("cost", draw)
@@ -154,12 +159,13 @@ def _in_words(axes: Axes, which: str) -> None:
     axis.set_major_formatter(FuncFormatter(lambda seconds, _: duration(seconds)))
 
 
-def _with_days(axes: Axes) -> None:
-    from matplotlib.dates import AutoDateLocator, DateFormatter
+def _with_days(axes: Axes, first: date, last: date) -> None:
+    from matplotlib.dates import DateFormatter, DayLocator
 
-    axes.xaxis.set_major_locator(
-        AutoDateLocator(minticks=1, maxticks=7)  # type: ignore[no-untyped-call]
-    )
+    day = timedelta(days=1)
+    every = max(1, -(-(last - first).days // _MOST_DAYS_NAMED))
+    axes.set_xlim(first - day, last + day)  # type: ignore[arg-type]
+    axes.xaxis.set_major_locator(DayLocator(interval=every))  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]
 
 
