@@ -78,8 +78,7 @@ def time_chart(jobs: pd.DataFrame, trends: Sequence[Trend], pipeline: str) -> st
                 capsize=4,
                 label="typical job in 7 days (80 %)",
             )
-        axes.margins(y=0.1)
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.1 * max(axes.dataLim.y1, 1e-3))
         _in_words(axes, "y")
         _with_days(axes, first, last if forecast is None else forecast_day)
         _with_legend(axes)
