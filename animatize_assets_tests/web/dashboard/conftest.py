@@ -18,9 +18,13 @@ SERIOUS = {"serious", "critical"}
 Findings = Callable[[Page], list[Any]]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a window."""
+    """Debian's Chromium, without a window.
+
+    One per file: while Playwright is open its event loop runs in this thread, and no test of
+    another file could run one.
+    """
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         pytest.skip("Chromium is missing; on Debian: apt-get install chromium")
