@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -63,16 +64,21 @@ def compute(megabytes: int) -> None:
 
 @contextmanager
 def hogs(count: int) -> Iterator[None]:
-    """Run processes that burn a core each until they are ended."""
+    """Run processes that burn a core each until they are ended.
+
+    Their parent ends at once: what a child burns would be the job's own use.
+    """
     burn = "print('burning', flush=True)\nwhile True: pass"
+    start = ['"$@" & echo $!', "sh", sys.executable, "-c", burn]
     with ExitStack() as stack:
         for _ in range(count):
-            hog = subprocess.Popen([sys.executable, "-c", burn], stdout=subprocess.PIPE)
-            stack.callback(hog.wait)
-            stack.callback(hog.kill)
-            assert hog.stdout is not None
-            stack.callback(hog.stdout.close)
-            assert hog.stdout.readline()
+            parent = subprocess.Popen(["sh", "-c", *start], stdout=subprocess.PIPE, text=True)
+            assert parent.stdout is not None
+            stack.callback(parent.stdout.close)
+            said = {parent.stdout.readline().strip() for _ in range(2)}
+            parent.wait()
+            (hog,) = said - {"burning"}
+            stack.callback(os.kill, int(hog), signal.SIGKILL)
         yield
 
 
