@@ -32,18 +32,27 @@ _INKS = {
 """Name -> the colour that is drawn, and what stands in the page instead of it."""
 
 _WIDTH_IN, _HEIGHT_IN = 4.8, 2.3
+
+
+def svg_style(*, text: str, rule: str) -> dict[str, Any]:
+    """Return matplotlib's settings for a chart in a page, inked in these two colours."""
+    return {
+        "svg.fonttype": "none",  # letters stay letters: read aloud, and in the page's own type
+        "font.family": "sans-serif",
+        "font.size": 11,
+        "text.color": text,
+        "axes.edgecolor": rule,
+        "axes.labelcolor": text,
+        "xtick.color": text,
+        "ytick.color": text,
+        "grid.color": rule,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+
+
 _STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # letters stay letters: they are read aloud, and take the page's type
-    "font.family": "sans-serif",
-    "font.size": 11,
-    "text.color": _INKS["text"][0],
-    "axes.edgecolor": _INKS["rule"][0],
-    "axes.labelcolor": _INKS["text"][0],
-    "xtick.color": _INKS["text"][0],
-    "ytick.color": _INKS["text"][0],
-    "grid.color": _INKS["rule"][0],
-    "axes.spines.top": False,
-    "axes.spines.right": False,
+    **svg_style(text=_INKS["text"][0], rule=_INKS["rule"][0]),
     "axes.spines.left": False,
 }
 

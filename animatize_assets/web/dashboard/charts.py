@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
 
+from animatize_assets.performance.report_charts import svg_style
 from animatize_assets.performance.report_page import duration
 from animatize_assets.performance.trends import FORECAST_DAYS, Trend
 
@@ -37,19 +38,7 @@ MOST_POINTS: Final = 1_000
 """Of the chart of estimates; the newest ones, so that the picture stays small."""
 
 _WIDTH_IN, _HEIGHT_IN = 5.6, 3.0
-_STYLE: Final[dict[Any, Any]] = {
-    "svg.fonttype": "none",  # letters stay letters, in the reader's own type
-    "font.family": "sans-serif",
-    "font.size": 11,
-    "text.color": _INKS["text"][0],
-    "axes.edgecolor": _INKS["rule"][0],
-    "axes.labelcolor": _INKS["text"][0],
-    "xtick.color": _INKS["text"][0],
-    "ytick.color": _INKS["text"][0],
-    "grid.color": _INKS["rule"][0],
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-}
+_STYLE: Final[dict[Any, Any]] = svg_style(text=_INKS["text"][0], rule=_INKS["rule"][0])
 
 
 def time_chart(jobs: pd.DataFrame, trends: Sequence[Trend], pipeline: str) -> str | None:
