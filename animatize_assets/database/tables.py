@@ -74,7 +74,8 @@ image_states = Table(
         primary_key=True,
         autoincrement=False,
     ),
-    Column("state", String(16), nullable=False),  # unknown, missing, in_progress, failed, complete
+    Column("state", String(16), nullable=False),
+    # unknown, missing, in_progress, failed, complete, archived
     Column("run_id", String(64)),
     Column("provider", String(32)),
     Column("movement", String(32)),
@@ -86,6 +87,21 @@ image_states = Table(
     Index(None, "movement", "image_id"),
 )
 """How far each image is: one row per image, a note of what is known elsewhere."""
+
+image_archives = Table(
+    "image_archives",
+    metadata,
+    Column(
+        "image_id",
+        ForeignKey("images.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    Column("archived_at", DateTime(timezone=True), nullable=False),
+    Column("materializations", String, nullable=False),  # JSON object: asset -> its tags
+    Index(None, "archived_at"),
+)
+"""Images that are no partition any more; with what makes Dagster know them again."""
 
 generation_requests = Table(
     "generation_requests",
