@@ -10,6 +10,7 @@
     ├── ImpossibleCameraPath  a camera path that leaves its image or magnifies too far
     ├── RenderingFailed     frames or a clip that could not be made or checked
     ├── StorageFailed       an artefact that could not be stored or read back
+    ├── DiskNearlyFull      new work while the disk has less room than is kept free
     ├── NotConfigured       something asked for that needs a key, a file or an extra dependency
     ├── NoJobs              a rating of something that no job record tells of
     ├── BatchNotFound       an id that no run or backfill has
@@ -104,6 +105,12 @@ class StorageFailed(AnimatizeError):
     """An artefact that could not be written whole or read back."""
 
     code = "storage_failed"
+
+
+class DiskNearlyFull(AnimatizeError):
+    """New work was asked for while the disk has less room than is to be kept free."""
+
+    code = "disk_nearly_full"
 
 
 class NotConfigured(AnimatizeError):

@@ -12,8 +12,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
 
-from pydantic import AliasChoices, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from animatize_assets.errors import InvalidSetting
@@ -21,6 +29,15 @@ from animatize_assets.errors import InvalidSetting
 PREFIX = "ANIMATIZE_"
 SECRETS = ("_API_KEY", "_SECRET", "_WEBHOOK_URL")
 """Endings of the variables whose values are never shown."""
+
+
+def _existing_zone(name: str) -> str:
+    """Return ``name`` when the system's time-zone database has it."""
+    try:
+        ZoneInfo(name)
+    except (LookupError, ValueError, OSError) as error:
+        raise ValueError("it is no time zone, such as Europe/Berlin or UTC") from error
+    return name
 
 
 class Settings(BaseSettings):
@@ -183,6 +200,44 @@ class Settings(BaseSettings):
     )
     alert_webhook_url: SecretStr | None = Field(
         default=None, description="Address that alerts are posted to as JSON."
+    )
+
+    time_zone: Annotated[str, AfterValidator(_existing_zone)] = Field(
+        default="UTC", description="Time zone in which the schedules tell the time."
+    )
+    pregeneration_budget_usd: Annotated[float, Field(ge=0, le=100_000)] = Field(
+        default=5, description="What pictures made before they are asked for may cost a night."
+    )
+    pregeneration_window_h: Annotated[float, Field(gt=0, le=24)] = Field(
+        default=4, description="Hours from 02:00 in which pictures are made beforehand."
+    )
+    pregeneration_most: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=200, description="Pictures made beforehand a night at most."
+    )
+    pregeneration_waste: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.1, description="Share of them that may be expected never to be asked for."
+    )
+
+    disk_free_gb: Annotated[float, Field(ge=0, le=100_000)] = Field(
+        default=1, description="Room on the disk that is kept free, gigabytes (10^9 bytes)."
+    )
+    disk_free_percent: Annotated[float, Field(ge=0, le=50)] = Field(
+        default=1, description="The same as a part of the whole disk, per cent; the larger counts."
+    )
+    archive_after_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=90, description="Days after which an untouched image is archived."
+    )
+    superseded_retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=90, description="Days that results of an image are kept which others replaced."
+    )
+    run_retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=30, description="Days that Dagster's runs and their logs are kept."
+    )
+    training_retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=90, description="Days that MLflow's runs of estimators kept no longer are kept."
+    )
+    ledger_retention_days: Annotated[int, Field(ge=32, le=3650)] = Field(
+        default=400, description="Days that logged requests and closed paid calls are kept."
     )
 
     serve_host: str = Field(

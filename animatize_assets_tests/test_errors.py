@@ -30,6 +30,7 @@ CODES = {
     "ProviderError": "provider_error",
     "BudgetExceeded": "budget_exceeded",
     "OrchestrationFailed": "orchestration_failed",
+    "DiskNearlyFull": "disk_nearly_full",
 }
 REFUSALS = {
     "image_missing",

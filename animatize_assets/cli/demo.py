@@ -26,6 +26,7 @@ REQUEST = {"provider": "local", "target": "generic", "style": "cinematic"}
 def demo(terminal: Terminal) -> int:
     """Make what is missing of the two photographs; 1 when one failed."""
     workplace = open_workplace()
+    workplace.check_disk()
     keys = _ingest_photographs(terminal, workplace)
     result = materialize(terminal, workplace, REQUEST, keys=keys, only_incomplete=True)
     result = _with_complete_ones(result, workplace, keys)

@@ -21,6 +21,7 @@ from animatize_assets.workplace.opening import Workplace, open_workplace
 def ingest(terminal: Terminal, files: tuple[Path, ...]) -> int:
     """Offer each file to the image store; 1 when one was refused."""
     workplace = open_workplace()
+    workplace.check_disk()
     outcomes = offer_files(terminal, workplace, files)
     terminal.document({"images": [outcome.model_dump(mode="json") for outcome in outcomes]})
     terminal.say(_table(outcomes))

@@ -56,6 +56,7 @@ def run(
     Raises:
         InvalidSetting: no such target model or style; the sentence lists those there are.
         NotConfigured: the provider is not set up; the sentence says what is missing.
+        DiskNearlyFull: there is no room for what would be made.
 
     """
     if keys and everything:
@@ -132,6 +133,10 @@ def materialize(
 
     Those of images that took no run are drawn too where they are missing or out of date: a run
     that was cut short draws none, nor do the runs of the sensors and the UI.
+
+    Raises:
+        DiskNearlyFull: there is no room for what would be made.
+
     """
     asked = keys
     with open_instance(workplace.data_dir) as instance:
@@ -143,6 +148,7 @@ def materialize(
         if not keys:
             write_contact_sheets(terminal, workplace, asked)
             return NOTHING
+        workplace.check_disk()
         config = {name: value for name, value in request.items() if value is not None}
         tags = {} if batch is None else {BATCH_TAG: batch}
         with canceled_by_signals(terminal.note) as cancel, terminal.progress("results") as bar:

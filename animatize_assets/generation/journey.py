@@ -97,6 +97,7 @@ class Journey:
             NothingDelivered: nobody made the picture, or it is of no use to ask the others.
             BudgetExceeded: the next call could pass a limit.
             StorageFailed: the picture could not be kept, or no row be written before a call.
+            DiskNearlyFull: a picture might not be kept, so none is asked for.
         """
         last: Exception | None = None
         for station in stations:

@@ -30,6 +30,7 @@ from animatize_assets.generation.budget import Budget, Limit, check
 from animatize_assets.generation.models import Resume, Usage
 from animatize_assets.generation.money import to_nanousd, to_usd
 from animatize_assets.generation.spending import Totals, calls_in, in_utc, spent_nanousd, totals
+from animatize_assets.images.disk_space import UNLIMITED, DiskSpace
 
 _log = logging.getLogger(__name__)
 _ADVISORY_LOCK = 0x6C656467  # "ledg": an arbitrary number that only this ledger takes
@@ -57,7 +58,8 @@ class SqlLedger:
 
     Each method is one transaction and durable when it returns. Safe to use from several threads
     and processes at once: they open calls one after the other, so no two of them can pass a limit
-    together. ``clock`` tells the time, with its time zone.
+    together. ``clock`` tells the time, with its time zone. ``disk``: where what is paid for will be
+    written.
     """
 
     def __init__(
@@ -65,10 +67,13 @@ class SqlLedger:
         engine: Engine,
         budget: Budget,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        *,
+        disk: DiskSpace = UNLIMITED,
     ) -> None:
         self._engine = engine
         self._budget = budget
         self._clock = clock
+        self._disk = disk
         self._lock = threading.Lock()
 
     def open_call(self, planned: PlannedCall) -> str:
@@ -76,9 +81,11 @@ class SqlLedger:
 
         Raises:
             BudgetExceeded: the call could pass a limit; nothing is written.
+            DiskNearlyFull: what comes of it might not be kept; nothing is written.
             StorageFailed: the database could not be written.
 
         """
+        self._disk.check()
         call_id = str(uuid4())
         expected = planned.expected_usd
         with self._writing() as connection:

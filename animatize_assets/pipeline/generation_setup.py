@@ -15,6 +15,7 @@ from typing import Any, Literal
 from pydantic import SecretStr
 
 from animatize_assets.errors import InvalidSetting
+from animatize_assets.images.disk_space import UNLIMITED, DiskSpace
 
 PAID = ("openai", "flux", "imagen", "comfyui")
 """Providers that need something to be set up; ``local`` needs nothing."""
@@ -68,6 +69,8 @@ class GenerationSetup:
     sentence_model: Path | None = None
     results_ttl_s: float = 7 * 86_400
     results_max_bytes: int = 10_000_000_000
+    disk: DiskSpace = UNLIMITED
+    """Where nothing is begun, and nothing paid, while there is too little room."""
 
     def __post_init__(self) -> None:
         _known("ANIMATIZE_FALLBACK", self.fallback)

@@ -174,7 +174,7 @@ def open_ledger(setup: GenerationSetup, engine: Engine) -> SqlLedger:
         per_day_usd=setup.budget_day_usd,
         per_provider_day_usd=setup.budget_provider_day_usd,
     )
-    return SqlLedger(engine, budget)
+    return SqlLedger(engine, budget, disk=setup.disk)
 
 
 def open_results(setup: GenerationSetup, artifacts: ArtifactStore, engine: Engine) -> ResultStore:

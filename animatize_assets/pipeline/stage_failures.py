@@ -29,6 +29,8 @@ REMEDIES: dict[str, str] = {
     "budget_exceeded": "Raise the limit that the message names, or wait for the next day (UTC).",
     "storage_failed": "See that the disk has room and the data folder can be written, then run the "
     "image again.",
+    "disk_nearly_full": "Free some room. A Dagster daemon then goes on by itself; without one run "
+    "the image again.",
     "image_not_found": "Ingest the image's file again.",
     "invalid_setting": "Correct the setting that the message names; see docs/settings.md.",
     "invalid_rule": "Correct the file that the message names.",

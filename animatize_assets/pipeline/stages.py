@@ -273,6 +273,7 @@ def _found_or_made(work: Work, stage: str) -> tuple[Finished, bool, float | None
             artifacts.make_current(stage, work.image_key, fingerprint)
         found = Finished(record, fingerprint, plan.data_version(record, fingerprint))
         return found, False, None
+    work.workshop.disk.check()
     with _tracked(work, stage) as job:
         work.phases.tell(job)
         with artifacts.draft(stage, work.image_key, fingerprint) as draft:

@@ -16,6 +16,7 @@ from upath import UPath
 
 from animatize_assets.generation.sourcing import PictureSource
 from animatize_assets.images.artifacts import ArtifactStore
+from animatize_assets.images.disk_space import UNLIMITED, DiskSpace
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.movement.rule_schema import RuleBook
 from animatize_assets.movement.rules import load_rules
@@ -71,6 +72,8 @@ class Workshop:
     """How long that run waited from enqueued to started; None where nobody knows."""
     tracker: JobTracker = field(default_factory=NoTracking)
     """Records what is made here."""
+    disk: DiskSpace = UNLIMITED
+    """Where nothing is made while there is too little room; what is there is found all the same."""
 
     def images_at_once(self, request: PipelineRequest) -> int:
         """How many images should be under way at the same time for ``request``.
@@ -143,4 +146,5 @@ def open_workshop(
         scene_models_digest=digest_of_model_files(depth_model, face_model),
         analyses=open_analyses(),
         tracker=tracker or NoTracking(),
+        disk=generation.disk,
     )

@@ -39,6 +39,7 @@ STATUS: dict[str, int] = {
     "provider_error": HTTPStatus.BAD_GATEWAY,
     "storage_failed": HTTPStatus.SERVICE_UNAVAILABLE,
     "orchestration_failed": HTTPStatus.SERVICE_UNAVAILABLE,
+    "disk_nearly_full": HTTPStatus.INSUFFICIENT_STORAGE,
 }
 """HTTP status by our code; a code that begins with ``image_`` is 422, any other 500."""
 

@@ -6,8 +6,11 @@ Does not belong here: Dagster (this module is imported where it must not be), an
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from animatize_assets.images.disk_space import DiskSpace
 from animatize_assets.pipeline.generation_setup import GenerationSetup, ProviderSetup
 from animatize_assets.settings import Settings
 
@@ -52,6 +55,17 @@ def generation_setup(settings: Settings) -> GenerationSetup:
         shadow_share=settings.shadow_share,
         results_ttl_s=settings.results_ttl_days * DAY_S,
         results_max_bytes=round(settings.results_max_gb * GIGA),
+        disk=disk_space(settings),
+    )
+
+
+def disk_space(settings: Settings) -> DiskSpace:
+    """Return what tells whether there is room for new work, and for Dagster's events of it."""
+    home = os.environ.get("DAGSTER_HOME")
+    return DiskSpace(
+        folders=(settings.data_dir, *([Path(home)] if home else [])),
+        least_free_bytes=round(settings.disk_free_gb * GIGA),
+        least_free_share=settings.disk_free_percent / 100,
     )
 
 

@@ -86,6 +86,14 @@ class Workplace:
         if lacks:
             raise NotConfigured(f"Provider '{name}' is not configured: {lacks}.")
 
+    def check_disk(self) -> None:
+        """Return when there is room for new work.
+
+        Raises:
+            DiskNearlyFull: there is too little; the sentence says what to do.
+        """
+        self.generation.disk.check()
+
     @contextmanager
     def workshop(self) -> Iterator[Workshop]:
         """Everything the stages work with, closed at the end.

@@ -50,6 +50,7 @@ def start(asked: BatchRequest, service: ServiceDep, response: Response) -> Batch
     One batch runs at a time, the others wait. What was made before from the same inputs is not
     made again.
     """
+    service.workplace.check_disk()
     load_dialects().of(asked.target)
     load_templates().style(asked.style)
     service.workplace.check_provider(asked.provider)

@@ -108,6 +108,7 @@ def upload(
     A refused one is a problem with the code of the check that failed. Nothing is computed yet:
     start a batch, or let a running Dagster daemon find it.
     """
+    service.workplace.check_disk()
     # One byte more than is allowed tells that there is more, whatever the client said.
     content = file.file.read(service.images.limits.max_bytes + 1)
     outcome = service.images.ingest_content(content, file_name(file.filename))
