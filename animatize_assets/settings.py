@@ -27,7 +27,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from animatize_assets.errors import InvalidSetting
 
 PREFIX = "ANIMATIZE_"
-SECRETS = ("_API_KEY", "_SECRET", "_WEBHOOK_URL")
+SECRETS = ("_API_KEY", "_SECRET", "_WEBHOOK_URL", "DATABASE_URL")
 """Endings of the variables whose values are never shown."""
 
 
@@ -164,8 +164,16 @@ class Settings(BaseSettings):
         default=None, description="Signing secret of OpenAI's webhooks."
     )
 
+    database_url: SecretStr | None = Field(
+        default=None,
+        description="SQLAlchemy URL of images, ledger, caches and job records; default: files.",
+    )
+    dagster_database_url: SecretStr | None = Field(
+        default=None, description="PostgreSQL of Dagster's own storage; its dagster.yaml reads it."
+    )
     performance_database_url: SecretStr | None = Field(
-        default=None, description="SQLAlchemy URL of the job records; default: performance.db."
+        default=None,
+        description="SQLAlchemy URL of the job records; default: the database, or performance.db.",
     )
     mlflow_tracking_uri: str | None = Field(
         default=None, description="MLflow server or database; default: mlflow.db."

@@ -16,10 +16,11 @@ from animatize_assets.defs.io import ImageRecordIOManager
 from animatize_assets.defs.jobs import default_jobs
 from animatize_assets.defs.performance_assets import performance_assets, performance_checks
 from animatize_assets.defs.performance_jobs import performance_jobs
-from animatize_assets.defs.performance_schedules import performance_schedules
+from animatize_assets.defs.performance_schedules import build_performance_schedules
 from animatize_assets.defs.performance_sensors import build_performance_sensors
 from animatize_assets.defs.resources import default_resources
 from animatize_assets.defs.sensors import INTERVAL_S, build_sensors
+from animatize_assets.settings import Settings
 
 
 def build_definitions(
@@ -34,6 +35,7 @@ def build_definitions(
     ``workshop``, ``image_records``); what is built from an overridden one is built from it too.
     """
     resources = default_resources(resource_overrides)
+    time_zone = Settings.read().time_zone
     resources.setdefault(IMAGE_RECORDS, ImageRecordIOManager(stores=resources["stores"]))
     return dg.Definitions(
         assets=[
@@ -42,7 +44,7 @@ def build_definitions(
         ],
         asset_checks=performance_checks,
         jobs=[*default_jobs, *performance_jobs],
-        schedules=performance_schedules,
+        schedules=build_performance_schedules(time_zone),
         sensors=[
             *build_sensors(sensor_interval_s),
             build_expansion_sensor(),

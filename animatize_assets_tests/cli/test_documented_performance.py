@@ -10,7 +10,7 @@ import click
 import pytest
 
 from animatize_assets.cli.entry import animatize as command_line
-from animatize_assets.defs.performance_schedules import performance_schedules
+from animatize_assets.defs.performance_schedules import build_performance_schedules
 from animatize_assets.defs.performance_sensors import build_performance_sensors
 from animatize_assets.performance.bottlenecks.findings import BottleneckType
 from animatize_assets.performance.tracking import use_tracking
@@ -60,5 +60,5 @@ def test_every_variable_and_every_bottleneck_is_one() -> None:
 
 def test_what_works_by_itself_is_named_as_dagster_names_it() -> None:
     named = set(re.findall(r"`(\w+)`", TEXT))
-    assert {each.name for each in performance_schedules} <= named
+    assert {each.name for each in build_performance_schedules()} <= named
     assert {each.name for each in build_performance_sensors()} <= named

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pytest
 
+from animatize_assets.defs.performance_schedules import build_performance_schedules
 from animatize_assets_tests.defs.fleet_records import jobs, performance, room, run_job
 from animatize_assets_tests.defs.runs import cheap_definitions
 from animatize_assets_tests.defs.test_performance_assets import ONE_TYPE
@@ -27,19 +28,24 @@ def asked_for(instance: dg.DagsterInstance, name: str, at: datetime) -> list[str
     return [request.partition_key for request in tick.run_requests or []]
 
 
-def test_every_schedule_is_off_and_in_utc() -> None:
-    repository = cheap_definitions().get_repository_def()
-    schedules = {each.name: each for each in repository.schedule_defs}
-    assert {name: each.cron_schedule for name, each in schedules.items()} == {
+def test_the_schedules_of_the_figures() -> None:
+    assert {each.name: each.cron_schedule for each in build_performance_schedules()} == {
         "daily_trends": "30 0 * * *",
         "daily_tidying": "30 1 * * *",
         "weekly_retraining": "0 3 * * 0",
         "weekly_report": "0 7 * * 1",
     }
-    assert {each.execution_timezone for each in schedules.values()} == {"UTC"}
-    assert {each.default_status for each in schedules.values()} == {
-        dg.DefaultScheduleStatus.STOPPED
-    }
+
+
+def test_every_schedule_is_off_and_in_the_zone_that_is_set(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    schedules = cheap_definitions().get_repository_def().schedule_defs
+    assert {each.execution_timezone for each in schedules} == {"UTC"}
+    assert {each.default_status for each in schedules} == {dg.DefaultScheduleStatus.STOPPED}
+    monkeypatch.setenv("ANIMATIZE_TIME_ZONE", "America/New_York")
+    schedules = cheap_definitions().get_repository_def().schedule_defs
+    assert {each.execution_timezone for each in schedules} == {"America/New_York"}
 
 
 @pytest.mark.parametrize(
