@@ -12,6 +12,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -249,3 +250,54 @@ refused_parameters = Table(
     Column("refused_at", DateTime(timezone=True), nullable=False),
 )
 """Parameters that a model turned down once, and is not sent again."""
+
+pregeneration_batches = Table(
+    "pregeneration_batches",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("batch_key", String(36), nullable=False, unique=True),
+    Column("model", String(96), nullable=False),
+    Column("endpoint", String(32), nullable=False),
+    Column("state", String(16), nullable=False),  # creating, submitted, collected, failed
+    Column("call_id", String(36)),  # its row in generation_calls
+    Column("remote_id", String(128)),
+    Column("error", String),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
+    Index(None, "state"),
+    sqlite_autoincrement=True,
+)
+"""Batches of pictures that nobody has asked for yet."""
+
+pregenerated_pictures = Table(
+    "pregenerated_pictures",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("fingerprint", String(64), nullable=False),  # the key in stored_results
+    Column("image_key", String(64), nullable=False),
+    Column("target", String(32), nullable=False),
+    Column("style", String(32), nullable=False),
+    Column("provider", String(32), nullable=False),
+    Column("model", String(96), nullable=False),
+    Column("width", Integer),  # as a request names them; NULL: as the image has it
+    Column("height", Integer),
+    Column("movement", String(32), nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("way", String(16), nullable=False),  # own, batch
+    Column("state", String(16), nullable=False),  # planned, submitted, ready, failed, dropped
+    Column("batch_id", ForeignKey("pregeneration_batches.id", ondelete="SET NULL")),
+    Column("asked", String),
+    Column("expected_nanousd", BigInteger),
+    Column("by_day_nanousd", BigInteger),
+    Column("cost_nanousd", BigInteger),
+    Column("reason", String),
+    Column("planned_at", DateTime(timezone=True), nullable=False),
+    Column("ready_at", DateTime(timezone=True)),
+    Column("used_at", DateTime(timezone=True)),
+    Index(None, "state"),
+    Index(None, "fingerprint"),
+    Index(None, "batch_id"),
+    Index(None, "planned_at"),
+    sqlite_autoincrement=True,
+)
+"""Pictures made, or planned to be made, before anybody asks for them, and which were asked for."""
