@@ -299,6 +299,33 @@ def cache() -> None:
     """
 
 
+@animatize.command(short_help="What grows, what bounds it, and how large it is now.")
+@_command
+def sizes() -> None:
+    """Tell what grows, what bounds it, and how large it is now; creates nothing."""
+
+
+@animatize.command(short_help="Keep images whole, and out of the way.")
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@_command
+def archive() -> None:
+    """Archive images: their files and records stay, but they are no partitions any more.
+
+    No run works on them, and lists leave them out. KEY is an image key or the beginning of one.
+    Exit code 1 when one is not known or is being worked on.
+    """
+
+
+@animatize.command(short_help="Bring archived images back, as they were.")
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@_command
+def unarchive() -> None:
+    """Bring archived images back; nothing is made, or paid, again.
+
+    So does uploading the same bytes again. KEY is an image key or the beginning of one.
+    """
+
+
 @animatize.command(short_help="What was paid, and calls whose outcome nobody knows yet.")
 @click.argument("what", type=click.Choice(["show", "reconcile", "write-off"]), default="show")
 @click.argument("call_id", metavar="[CALL_ID]", required=False)

@@ -11,10 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from animatize_assets.cli.terminal import Terminal, first_line
 from animatize_assets.errors import StorageFailed
+from animatize_assets.images.archive import ImageArchive
 from animatize_assets.images.models import IngestOutcome
 from animatize_assets.images.naming import displayable
 from animatize_assets.images.store import ImageStore
-from animatize_assets.orchestration import open_instance, register_images
+from animatize_assets.orchestration import open_instance, register_images, unarchive_images
 from animatize_assets.workplace.opening import Workplace, open_workplace
 
 
@@ -48,10 +49,11 @@ def offer_files(
 
 
 def register_accepted(workplace: Workplace, outcomes: Sequence[IngestOutcome]) -> None:
-    """Make the accepted images partitions, in the order of the files."""
+    """Make the accepted images partitions, in the order of the files; archived ones come back."""
     accepted = [outcome.image_key for outcome in outcomes if outcome.image_key]
     if accepted:
         with open_instance(workplace.data_dir) as instance:
+            unarchive_images(instance, ImageArchive(workplace.images.engine), accepted)
             register_images(instance, accepted)
 
 

@@ -16,7 +16,7 @@ def rate(terminal: Terminal, key: str, rating: int) -> int:
 
     """
     workplace = open_workplace()
-    image_key = resolve_key(key, workplace.known_keys())
+    image_key = resolve_key(key, workplace.known_keys(archived=True))
     jobs = rate_image(workplace, image_key, rating)
     document = {"image_key": image_key, "rating": rating, "jobs": [job.job_id for job in jobs]}
     terminal.document(document)

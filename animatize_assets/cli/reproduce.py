@@ -15,7 +15,7 @@ from animatize_assets.workplace.opening import open_workplace
 def reproduce(terminal: Terminal, key: str, *, paid: bool) -> int:
     """Make every stage again; 1 when one differs or cannot be made."""
     workplace = open_workplace()
-    known = workplace.known_keys()
+    known = workplace.known_keys(archived=True)
     if not known:
         raise ImageNotFound(f"No image has the key '{key}': {workplace.data_dir} holds none.")
     image_key = resolve_key(key, known)

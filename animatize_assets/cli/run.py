@@ -68,7 +68,7 @@ def run(
     if expand != "off":
         workplace.check_provider("openai")  # whose models expand prompts
     known = workplace.known_keys()
-    named, unknown = _resolve(keys, known)
+    named, unknown = _resolve(keys, known, workplace.known_keys(archived=True))
     result = NOTHING
     if known and (named or not keys):
         result = materialize(
@@ -196,13 +196,16 @@ def _estimated(
     return dict(tags_or_none(told))
 
 
-def _resolve(given: Sequence[str], known: Sequence[str]) -> tuple[list[str], list[ImageResult]]:
+def _resolve(
+    given: Sequence[str], known: Sequence[str], archived: Sequence[str]
+) -> tuple[list[str], list[ImageResult]]:
     keys: dict[str, None] = {}
     unknown = []
     for name in given:
         try:
             keys[resolve_key(name, known)] = None
         except ImageNotFound as error:
+            reason = f"It is archived: animatize unarchive {name}" if name in archived else None
             unknown.append(
                 ImageResult(
                     image_key=name,
@@ -210,7 +213,7 @@ def _resolve(given: Sequence[str], known: Sequence[str]) -> tuple[list[str], lis
                     provider=None,
                     seconds=0,
                     cost_usd=None,
-                    reason=error.message,
+                    reason=reason or error.message,
                 )
             )
     return list(keys), unknown

@@ -19,7 +19,7 @@ from animatize_assets.workplace.stored import StoredImage, load_stored
 def show(terminal: Terminal, key: str) -> int:
     """Print every stored record of one image."""
     workplace = open_workplace()
-    known = workplace.known_keys()
+    known = workplace.known_keys(archived=True)
     if not known:
         raise ImageNotFound(
             f"No image has the key '{key}': {workplace.data_dir} holds none. ANIMATIZE_DATA_DIR "

@@ -44,6 +44,7 @@ def status(terminal: Terminal) -> int:
 
 def _images_and_runs(workplace: Workplace) -> dict[str, Any]:
     known = workplace.known_keys()
+    archived = len(workplace.known_keys(archived=True)) - len(known)
     counted: Counter[str] = Counter()
     runs: list[dict[str, Any]] = []
     if known:
@@ -52,7 +53,8 @@ def _images_and_runs(workplace: Workplace) -> dict[str, Any]:
             counted.update(image_states(instance, known, pipeline_assets()).values())
             runs = [run.model_dump(mode="json") for run in recent_runs(instance, limit=LAST_RUNS)]
     states = {state: counted[state] for state in get_args(ImageState)}
-    return {"images": {"total": len(known), **states}, "runs": runs}
+    images = {"total": len(known), **states, "archived": archived}
+    return {"images": images, "runs": runs}
 
 
 def _storage(data_dir: Path) -> dict[str, dict[str, int]]:
@@ -71,10 +73,12 @@ def _storage(data_dir: Path) -> dict[str, dict[str, int]]:
 
 
 def _page(content: dict[str, Any]) -> list[RenderableType]:
-    states = {name: n for name, n in content["images"].items() if n and name != "total"}
+    others = ("total", "archived")
+    states = {name: n for name, n in content["images"].items() if n and name not in others}
     counts = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in states.items())
     rows = [
         ("images", f"{content['images']['total']}" + (f": {counts}" if counts else "")),
+        ("archived", str(content["images"]["archived"])),
         (
             "providers",
             ", ".join(each["name"] for each in content["providers"] if each["configured"]),

@@ -28,6 +28,7 @@ from animatize_assets.defs.provider_pools import ProviderPools
 from animatize_assets.defs.resources import SceneModelFiles, WorkshopResource
 from animatize_assets.defs.run_telemetry import run_telemetry
 from animatize_assets.defs.run_times import RunTime
+from animatize_assets.defs.stopped_runs import begin_with_room, stopped_tags
 from animatize_assets.pipeline.cost import Cost
 from animatize_assets.pipeline.model_files import digest_of_model_files
 from animatize_assets.pipeline.request import PipelineRequest
@@ -140,6 +141,7 @@ def build_image_pipeline(
 
         request = config.request()
         opened = workshop.open()
+        begin_with_room(context, opened.disk)
         pools = ProviderPools(context.instance, context.run.run_id)
         bench = replace(
             opened,
@@ -184,6 +186,7 @@ def build_image_pipeline(
                     report(context.log, outcome)
         run_time.settle()
         tags = cache_hits.tags() | ({COST_TAG: str(cost)} if cost else {})
+        tags |= stopped_tags(failed.values())
         if tags:
             context.instance.add_run_tags(context.run.run_id, tags)
         yield from verdicts.results(context.selected_asset_check_keys)

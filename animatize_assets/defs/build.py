@@ -11,7 +11,11 @@ from typing import Any
 import dagster as dg
 
 from animatize_assets.defs.assets import IMAGE_RECORDS, build_image_pipeline
+from animatize_assets.defs.disk_sensor import build_disk_sensor
 from animatize_assets.defs.expansion import build_expansion_sensor
+from animatize_assets.defs.housekeeping_assets import housekeeping_assets
+from animatize_assets.defs.housekeeping_jobs import housekeeping_jobs
+from animatize_assets.defs.housekeeping_schedules import build_housekeeping_schedules
 from animatize_assets.defs.io import ImageRecordIOManager
 from animatize_assets.defs.jobs import default_jobs
 from animatize_assets.defs.performance_assets import performance_assets, performance_checks
@@ -41,13 +45,18 @@ def build_definitions(
         assets=[
             build_image_pipeline(code_versions, resources["scene_models"]),
             *performance_assets,
+            *housekeeping_assets,
         ],
         asset_checks=performance_checks,
-        jobs=[*default_jobs, *performance_jobs],
-        schedules=build_performance_schedules(time_zone),
+        jobs=[*default_jobs, *performance_jobs, *housekeeping_jobs],
+        schedules=[
+            *build_performance_schedules(time_zone),
+            *build_housekeeping_schedules(time_zone),
+        ],
         sensors=[
             *build_sensors(sensor_interval_s),
             build_expansion_sensor(),
+            build_disk_sensor(),
             *build_performance_sensors(),
         ],
         resources=resources,

@@ -113,6 +113,17 @@ class KeptOpenSqliteEventLog(SqliteEventLogStorage):
             self._knows_index_columns = super()._has_asset_key_index_cols_on_connection(conn)
         return self._knows_index_columns
 
+    def delete_events(self, run_id: str) -> None:
+        """Delete the run's file, too: the stock class leaves it there, empty and as large."""
+        super().delete_events(run_id)
+        with self._db_lock:
+            engine = self._engines.pop(run_id, None)
+            if engine is not None:
+                engine.dispose()
+            self._initialized_dbs.discard(run_id)
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{self.path_for_shard(run_id)}{suffix}").unlink(missing_ok=True)
+
     def _close_all(self) -> None:
         with self._db_lock:
             while self._engines:

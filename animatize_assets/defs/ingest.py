@@ -7,7 +7,7 @@ belong here: what a valid upload is (``images``), which files are ready (``senso
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
@@ -15,10 +15,16 @@ from pydantic import Field
 from animatize_assets.defs.partitions import IMAGE_PARTITIONS
 from animatize_assets.defs.performance import PerformanceResource, tracked_step
 from animatize_assets.defs.resources import Stores
+from animatize_assets.defs.stopped_runs import begin_with_room
 from animatize_assets.errors import AnimatizeError
 from animatize_assets.images.models import IngestOutcome
 from animatize_assets.images.quarantine import quarantine
 from animatize_assets.pipeline.watched_folder import FILES_PER_RUN, is_watched
+from animatize_assets.settings import Settings
+from animatize_assets.workplace.from_settings import disk_space
+
+if TYPE_CHECKING:
+    from animatize_assets.images.archive import ImageArchive
 
 INGEST_OP = "ingest_files"
 
@@ -44,6 +50,7 @@ def ingest_files(
     performance: PerformanceResource,
 ) -> list[dict[str, Any]]:
     """Take in files one by one; one that cannot be read costs no other."""
+    begin_with_room(context, disk_space(Settings.read()))
     with tracked_step(context, performance, INGEST_OP, batch_size=len(config.files)):
         return _take_in(context, config.files, stores)
 
@@ -51,7 +58,10 @@ def ingest_files(
 def _take_in(
     context: dg.OpExecutionContext, files: Sequence[str], stores: Stores
 ) -> list[dict[str, Any]]:
+    from animatize_assets.images.archive import ImageArchive  # noqa: PLC0415  # SQLAlchemy
+
     images, _ = stores.open()
+    archive = ImageArchive(images.engine)
     uploads = stores.uploads()
     outcomes: list[IngestOutcome] = []
     broken: dict[str, str] = {}
@@ -63,7 +73,7 @@ def _take_in(
             continue
         try:
             outcome = images.ingest(path)
-            _register(context, outcome)
+            _register(context, outcome, archive)
             if watched:
                 _clear_away(path, stores, outcome)
         except (AnimatizeError, OSError) as error:
@@ -82,11 +92,19 @@ def _take_in(
     return [outcome.model_dump(mode="json") for outcome in outcomes]
 
 
-def _register(context: dg.OpExecutionContext, outcome: IngestOutcome) -> None:
-    """Make an accepted image a partition, and leave the note that asks for its chain."""
+def _register(
+    context: dg.OpExecutionContext, outcome: IngestOutcome, archive: "ImageArchive"
+) -> None:
+    """Make an accepted image a partition, and leave the note that asks for its chain.
+
+    An archived one comes back as it was: what is materialized is not asked for again.
+    """
     key = outcome.image_key
     if key is None:
         return
+    from animatize_assets.orchestration.archive import unarchive_images  # noqa: PLC0415
+
+    unarchive_images(context.instance, archive, [key])
     context.instance.add_dynamic_partitions(IMAGE_PARTITIONS, [key])
     context.log_event(
         dg.AssetObservation(

@@ -20,10 +20,14 @@ from animatize_assets.defs.launch_estimates import estimate_tags, tags_or_none
 from animatize_assets.defs.partitions import IMAGE_PARTITIONS, images, range_tags
 from animatize_assets.defs.performance import PerformanceResource
 from animatize_assets.defs.resources import Stores
+from animatize_assets.defs.stopped_runs import STOPPED_TAG
+from animatize_assets.errors import DiskNearlyFull
 from animatize_assets.generation.local import LocalProvider
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import STAGES
 from animatize_assets.pipeline.watched_folder import SeenFile, decide, first_range, list_files
+from animatize_assets.settings import Settings
+from animatize_assets.workplace.from_settings import disk_space
 
 INTERVAL_S = 15
 """Seconds between two looks; a file is taken in when two looks find it unchanged."""
@@ -46,6 +50,8 @@ UNSUCCESSFUL = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 def new_uploads(context: dg.SensorEvaluationContext, stores: Stores) -> dg.SensorResult:
     """Take in what has arrived: at most one run of at most 100 files."""
+    if (full := _no_room()) is not None:
+        return dg.SensorResult(cursor=context.cursor, skip_reason=full)
     uploads = stores.uploads()
     files = list_files(uploads) if uploads.is_dir() else []
     decision = decide(
@@ -81,6 +87,8 @@ def new_images(
     context: dg.SensorEvaluationContext, stores: Stores, performance: PerformanceResource
 ) -> dg.SensorResult:
     """Ask for the chain of newly registered images: one run per tick, never one per image."""
+    if (full := _no_room()) is not None:
+        return dg.SensorResult(skip_reason=full)
     instance = context.instance
     notes = _settled_notes(instance, int(context.cursor or 0))
     if not notes:
@@ -127,6 +135,15 @@ def _estimated(
         room.close()
 
 
+def _no_room() -> dg.SkipReason | None:
+    """Say why no work begins: the disk is nearly full; None when there is room."""
+    try:
+        disk_space(Settings.read()).check()
+    except DiskNearlyFull as error:
+        return dg.SkipReason(error.message)
+    return None
+
+
 def _files_of(run: dg.DagsterRun) -> Sequence[str]:
     config: Mapping[str, Any] = run.run_config
     return list(config.get("ops", {}).get(INGEST_OP, {}).get("config", {}).get("files", []))
@@ -152,6 +169,8 @@ def _tries(instance: dg.DagsterInstance, files: Sequence[SeenFile]) -> dict[str,
     )
     tries: dict[str, int] = {}
     for record in records:
+        if STOPPED_TAG in record.dagster_run.tags:
+            continue  # it looked at no file
         created = record.create_timestamp.timestamp()
         for name in _files_of(record.dagster_run):
             if name in changed and created > changed[name]:

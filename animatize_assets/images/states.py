@@ -31,14 +31,17 @@ from sqlalchemy import (
 )
 
 from animatize_assets.database.tables import image_states, images
+from animatize_assets.images.archive import ARCHIVED
 from animatize_assets.images.models import ImageFormat
 from animatize_assets.records import Record
 
 NotedState = Literal["unknown", "missing", "in_progress", "failed", "complete"]
 """``unknown``: look it up in what is stored. ``missing``: a stage was never made."""
 
-ListedState = Literal["unknown", "missing", "in_progress", "failed", "stale", "complete"]
-"""``stale``: all is there, but other code made it than is current."""
+ListedState = Literal[
+    "unknown", "missing", "in_progress", "failed", "stale", "complete", "archived"
+]
+"""``stale``: all is there, but other code made it than is current. ``archived``: ``archive``."""
 
 KEYS_AT_ONCE = 500
 """Bound values of one statement; SQLite's limit is 32,766, that of its older versions 999."""
@@ -64,7 +67,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Which images a list shows; None: all."""
+    """Which images a list shows; None: all that are not archived."""
 
     state: ListedState | None = None
     provider: str | None = None
@@ -87,7 +90,9 @@ class ListedImage(Record):
     movement: str | None = Field(description="the camera's move; null: not predicted yet")
     reason: str | None = Field(description="why a stage failed, one sentence")
     run_id: str | None = Field(description="the latest run that worked on it")
-    updated_at: AwareDatetime = Field(description="last change of the state, UTC")
+    updated_at: AwareDatetime = Field(
+        description="last change of the state, or upload of the same bytes, UTC"
+    )
 
 
 class ImagePage(Record):
@@ -123,7 +128,9 @@ class ImageStates:
                     _images.image_key.in_(image_keys[at : at + KEYS_AT_ONCE])
                 )
                 connection.execute(
-                    update(image_states).where(_states.image_id.in_(some)).values(values)
+                    update(image_states)
+                    .where(_states.image_id.in_(some), _states.state != ARCHIVED)
+                    .values(values)
                 )
 
     def settle(self, standings: Iterable[Standing]) -> None:
@@ -138,7 +145,7 @@ class ImageStates:
         image_id = select(_images.id).where(_images.image_key == bindparam("key"))
         statement = (
             update(image_states)
-            .where(_states.image_id == image_id.scalar_subquery())
+            .where(_states.image_id == image_id.scalar_subquery(), _states.state != ARCHIVED)
             .values(
                 state=bindparam("new_state"),
                 reason=bindparam("new_reason"),
@@ -230,6 +237,8 @@ class ImageStates:
             conditions += [_states.state == "complete", not_(self._made_by_other_code())]
         elif wanted.state is not None:
             conditions.append(_states.state == wanted.state)
+        else:
+            conditions.append(_states.state != ARCHIVED)
         if wanted.provider is not None:
             conditions.append(_states.provider == wanted.provider)
         if wanted.movement is not None:

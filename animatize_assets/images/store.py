@@ -19,11 +19,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.exc import IntegrityError
 from upath import UPath
 
-from animatize_assets.database.tables import image_aliases, image_states, images
+from animatize_assets.database.tables import image_aliases, image_archives, image_states, images
 from animatize_assets.errors import ImageNotFound, InvalidImage, StorageFailed
 from animatize_assets.images.decoding import DecodedImage, decode_normalized, decode_strictly
 from animatize_assets.images.durable import as_local_file, write_whole
@@ -150,10 +150,16 @@ class ImageStore:
             query = select(images.c.traceparent).where(images.c.image_key == image_key)
             return connection.scalar(query)
 
-    def keys(self) -> tuple[str, ...]:
-        """Return the keys of all images in the order in which they were registered."""
+    def keys(self, *, archived: bool = False) -> tuple[str, ...]:
+        """Return the keys of all images in the order in which they were registered.
+
+        Without those that are archived, unless ``archived``.
+        """
+        query = select(images.c.image_key).order_by(images.c.id)
+        if not archived:
+            query = query.where(images.c.id.not_in(select(image_archives.c.image_id)))
         with self._engine.connect() as connection:
-            return tuple(connection.scalars(select(images.c.image_key).order_by(images.c.id)))
+            return tuple(connection.scalars(query))
 
     def sizes(self, image_keys: Sequence[str]) -> tuple[tuple[str, int, int], ...]:
         """Return key, width and height (px) of each of these images, in the order asked for.
@@ -215,13 +221,18 @@ class ImageStore:
             write_whole(self._data_dir / record.normalized_path, encoded.tobytes())
 
     def _recognise(self, sha256: str, name: str) -> str | None:
-        """Find the key of the image with these bytes, and note ``name`` as another name of it."""
+        """Find the key of the image with these bytes, and note that it came, under this name."""
         with self._engine.begin() as connection:
             row = connection.execute(select(images).where(images.c.sha256 == sha256)).one_or_none()
             if row is None:
                 return None
             if name != row.original_name:
                 _add_alias(connection, row.id, name)
+            connection.execute(
+                update(image_states)
+                .where(image_states.c.image_id == row.id)
+                .values(updated_at=datetime.now(UTC))
+            )
             return str(row.image_key)
 
     def _register(self, file: str, record: ImageRecord) -> IngestOutcome:

@@ -8,6 +8,12 @@ run. Does not belong here: assets, and what a person sees.
 
 from dagster import DagsterInstance
 
+from animatize_assets.orchestration.archive import (
+    archive_images,
+    forget_archived,
+    forget_ended_runs,
+    unarchive_images,
+)
 from animatize_assets.orchestration.batches import (
     BatchProgress,
     Finish,
@@ -18,6 +24,7 @@ from animatize_assets.orchestration.batches import (
 from animatize_assets.orchestration.code_location import PipelineAsset, pipeline_assets
 from animatize_assets.orchestration.detached import DetachedRuns, start_batch, start_detached
 from animatize_assets.orchestration.home import open_instance, prepare_home
+from animatize_assets.orchestration.old_runs import DeletedRuns, delete_old_runs
 from animatize_assets.orchestration.partitions import (
     image_keys,
     image_states,
@@ -47,6 +54,7 @@ __all__ = [
     "VERBOSE",
     "BatchProgress",
     "DagsterInstance",
+    "DeletedRuns",
     "DetachedRuns",
     "Finish",
     "ImageResult",
@@ -55,10 +63,14 @@ __all__ = [
     "PipelineRunResult",
     "RunSummary",
     "StageFinished",
+    "archive_images",
     "batch_progress",
+    "delete_old_runs",
     "end_abandoned_runs",
     "ended_runs",
     "finishing",
+    "forget_archived",
+    "forget_ended_runs",
     "image_keys",
     "image_states",
     "open_instance",
@@ -69,6 +81,7 @@ __all__ = [
     "run_images",
     "start_batch",
     "start_detached",
+    "unarchive_images",
     "unfinished_runs",
     "waiting_runs",
 ]

@@ -102,7 +102,7 @@ def _stale(
     Dagster's own resolver gives the same answer with several queries per partition; this reads
     the latest materializations of an asset together.
     """
-    tags = {asset.name: _version_tags(instance, asset, keys) for asset in assets}
+    tags = {asset.name: version_tags(instance, asset.name, keys) for asset in assets}
     stale = set()
     for asset in assets:
         for key, own in tags[asset.name].items():
@@ -116,19 +116,19 @@ def _stale(
     return stale
 
 
-def _version_tags(
-    instance: DagsterInstance, asset: PipelineAsset, keys: Sequence[str]
+def version_tags(
+    instance: DagsterInstance, asset: str, keys: Sequence[str]
 ) -> dict[str, Mapping[str, str]]:
-    """Image key -> tags of the latest materialization."""
+    """Image key -> tags of the latest materialization of ``asset``; never made: left out."""
     latest = instance.get_latest_storage_id_by_partition(
-        AssetKey(asset.name), DagsterEventType.ASSET_MATERIALIZATION, set(keys)
+        AssetKey(asset), DagsterEventType.ASSET_MATERIALIZATION, set(keys)
     )
     tags: dict[str, Mapping[str, str]] = {}
     ids = sorted(latest.values())
     for at in range(0, len(ids), PAGE):
         page = ids[at : at + PAGE]
         records = instance.fetch_materializations(
-            AssetRecordsFilter(asset_key=AssetKey(asset.name), storage_ids=page), limit=len(page)
+            AssetRecordsFilter(asset_key=AssetKey(asset), storage_ids=page), limit=len(page)
         ).records
         for record in records:
             made = record.asset_materialization

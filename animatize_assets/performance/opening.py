@@ -133,7 +133,8 @@ class PerformanceRoom:
         return open_recorder(self.database_url, self.folder / SPOOL)
 
     @cached_property
-    def _spool(self) -> Spool:
+    def spool(self) -> Spool:
+        """The job records that wait on the disk, and those that were set aside."""
         return Spool(self.folder / SPOOL)
 
     def import_spooled(self) -> int:
@@ -142,7 +143,7 @@ class PerformanceRoom:
         Costs a look into a folder while there are none. A database that takes nothing is told in
         the log, and the records stay where they are.
         """
-        return self.recorder.catch_up() if self._spool.ids() else 0
+        return self.recorder.catch_up() if self.spool.ids() else 0
 
     def close(self) -> None:
         """Close the connections that were opened."""

@@ -27,12 +27,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 from sqlalchemy import Engine
 
 from animatize_assets.errors import StorageFailed
 from animatize_assets.performance.estimator_rows import EstimatorRows, RegisteredEstimator
-from animatize_assets.performance.models import PipelineType
+from animatize_assets.performance.models import PIPELINE_TYPES, PipelineType
 
 if TYPE_CHECKING:
     import numpy as np
@@ -171,12 +172,76 @@ class EstimatorRegistry:
                 _log.warning("MLflow kept %s %s: %s", name, version, error)
         shutil.rmtree(self._folder / "copies" / name / version, ignore_errors=True)
 
+    def delete_old_runs(self, before: datetime) -> int:
+        """Delete MLflow's runs of trainings before ``before`` that no registered version points to.
+
+        Their files go with them where they lie in our folder; a tracking server, and the rows
+        that MLflow only marks as deleted, are cleaned by its own ``mlflow gc``.
+
+        Returns:
+            How many.
+
+        Raises:
+            StorageFailed: MLflow refused.
+
+        """
+        deleted = 0
+        with self._mlflow() as mlflow:
+            client = mlflow.MlflowClient(self._tracking_uri)
+            try:
+                for pipeline_type in PIPELINE_TYPES:
+                    for run in self._unused_runs(client, pipeline_type, before):
+                        self._delete_run(client, run)
+                        deleted += 1
+            except mlflow.MlflowException as error:
+                raise StorageFailed(
+                    f"MLflow at {_shown(self._tracking_uri)} did not delete old runs: {error}"
+                ) from error
+        return deleted
+
+    def _unused_runs(self, client: Any, pipeline_type: PipelineType, before: datetime) -> list[Any]:
+        experiment = client.get_experiment_by_name(experiment_name(pipeline_type))
+        if experiment is None:
+            return []
+        versions = client.search_model_versions(f"name = '{model_name(pipeline_type)}'")
+        used = {version.run_id for version in versions}
+        old = f"attributes.start_time < {round(before.timestamp() * 1000)}"
+        found, page = [], None
+        while True:
+            runs = client.search_runs([experiment.experiment_id], old, page_token=page)
+            found += [run for run in runs if run.info.run_id not in used]
+            page = runs.token
+            if not page:
+                return found
+
+    def _delete_run(self, client: Any, run: Any) -> None:
+        """Delete a run after its files: one that is still listed is found again."""
+        models = client.search_logged_models(
+            [run.info.experiment_id], f"source_run_id = '{run.info.run_id}'"
+        )
+        for model in models:
+            self._remove_files(model.artifact_location)
+            client.delete_logged_model(model.model_id)
+        self._remove_files(run.info.artifact_uri)
+        client.delete_run(run.info.run_id)
+
+    def _remove_files(self, uri: str) -> None:
+        """Remove a folder of artifacts with the folder of its run or model, when it is ours."""
+        parts = urlsplit(uri)
+        path = Path(unquote(parts.path)).parent
+        if parts.scheme in ("", "file") and path.is_relative_to(self._files.absolute()):
+            shutil.rmtree(path, ignore_errors=True)
+
+    @property
+    def _files(self) -> Path:
+        return self._folder / "mlflow"
+
     def _log_run(self, mlflow: Any, name: str, training: Training) -> tuple[str, str]:
         """Return the version and the run's id; a copy of the files is kept."""
         from mlflow.models import infer_signature
 
         client = mlflow.MlflowClient(self._tracking_uri)
-        experiment = self._experiment(client, f"time-estimator-{training.pipeline_type}")
+        experiment = self._experiment(client, experiment_name(training.pipeline_type))
         with mlflow.start_run(experiment_id=experiment) as run:
             mlflow.log_params({"model_type": training.model_type, **training.parameters})
             mlflow.log_metrics(dict(training.scores))
@@ -211,7 +276,7 @@ class EstimatorRegistry:
             return str(found.experiment_id)
         location = None
         if not self._tracking_uri.startswith(("http://", "https://")):
-            location = (self._folder / "mlflow").absolute().as_uri()
+            location = self._files.absolute().as_uri()
         return str(client.create_experiment(name, artifact_location=location))
 
     def _fetch(self, estimator: RegisteredEstimator, target: Path) -> None:
@@ -228,17 +293,8 @@ class EstimatorRegistry:
 
     @contextmanager
     def _mlflow(self) -> Iterator[Any]:
-        """Give MLflow, pointed at our tracking store and silent about itself."""
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        with warnings.catch_warnings():
-            # Of its own type hints and of libraries under it; nothing a user could mend.
-            warnings.simplefilter("ignore")
-            import mlflow
-            import mlflow.sklearn
-
-            logging.getLogger("mlflow").setLevel(logging.WARNING)
-            logging.getLogger("alembic").setLevel(logging.WARNING)
+        """Give MLflow, pointed at our tracking store."""
+        with _quiet_mlflow() as mlflow:
             before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
             self._folder.mkdir(parents=True, exist_ok=True)
             mlflow.set_tracking_uri(self._tracking_uri)
@@ -248,6 +304,40 @@ class EstimatorRegistry:
             finally:
                 mlflow.set_tracking_uri(before[0])
                 mlflow.set_registry_uri(before[1])
+
+
+@contextmanager
+def _quiet_mlflow() -> Iterator[Any]:
+    """Give MLflow, silent about itself."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    with warnings.catch_warnings():
+        # Of its own type hints and of libraries under it; nothing a user could mend.
+        warnings.simplefilter("ignore")
+        import mlflow
+        import mlflow.sklearn
+
+        logging.getLogger("mlflow").setLevel(logging.WARNING)
+        logging.getLogger("alembic").setLevel(logging.WARNING)
+        yield mlflow
+
+
+def make_tracking_tables(tracking_uri: str) -> None:
+    """Have MLflow make its tables in the database ``tracking_uri``, where they are missing.
+
+    Raises:
+        StorageFailed: MLflow could not.
+    """
+    with _quiet_mlflow() as mlflow:
+        try:
+            mlflow.MlflowClient(tracking_uri, tracking_uri).search_experiments(max_results=1)
+        except mlflow.MlflowException as error:
+            raise StorageFailed(f"MLflow could not use {_shown(tracking_uri)}: {error}") from error
+
+
+def experiment_name(pipeline_type: PipelineType) -> str:
+    """Return the name of the experiment that trainings of a pipeline type are runs of."""
+    return f"time-estimator-{pipeline_type}"
 
 
 def model_name(pipeline_type: PipelineType) -> str:

@@ -20,6 +20,7 @@ from sqlalchemy import ColumnElement, Engine, delete, exists, func, select
 
 from animatize_assets.database.performance_tables import (
     generation_performance,
+    performance_alerts,
     performance_prediction_models,
     performance_spool_imports,
     performance_trends,
@@ -47,6 +48,7 @@ Aggregate = Callable[["pd.DataFrame", date, PipelineType], object]
 _jobs = generation_performance.c
 _trends = performance_trends.c
 _models = performance_prediction_models.c
+_alerts = performance_alerts.c
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,21 @@ def delete_old_jobs(
             since = _start_of(day + timedelta(days=1))
             day = _oldest_day(store.engine, pipeline_type, since=since, until=limit)
     return Deleted(deleted, tuple(sorted(kept)))
+
+
+def delete_old_alerts(engine: Engine, *, now: datetime, keep_days: int = KEEP_DAYS) -> int:
+    """Delete alerts that were resolved more than ``keep_days`` ago; open ones stay.
+
+    Returns:
+        How many.
+
+    """
+    long_ago = now.astimezone(UTC) - timedelta(days=keep_days)
+    old = delete(performance_alerts).where(
+        _alerts.is_resolved.is_(True), _alerts.resolved_at < long_ago
+    )
+    with engine.begin() as connection:
+        return int(connection.execute(old).rowcount)
 
 
 def delete_old_imports(engine: Engine, *, now: datetime, keep_days: int = KEEP_DAYS) -> int:

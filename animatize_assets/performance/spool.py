@@ -151,6 +151,20 @@ class Spool:
             raise StorageFailed(f"A job record could not be set aside: {error}.") from error
         _log.error("The record of job %s is set aside in '%s': %s.", job.job_id, aside, reason)
 
+    def remove_old_set_aside(self, before: datetime) -> int:
+        """Remove records that were set aside before ``before``; returns how many.
+
+        They are as old as the records that are deleted from the database.
+        """
+        limit = before.timestamp()
+        removed = 0
+        for file in (self.folder / SET_ASIDE).glob(f"*{SUFFIX}"):
+            with suppress(FileNotFoundError):  # another process was faster
+                if file.stat().st_mtime < limit:
+                    file.unlink()
+                    removed += 1
+        return removed
+
     def remove_abandoned(self) -> None:
         """Remove what killed processes left unfinished more than an hour ago."""
         long_ago = time.time() - _ABANDONED_AFTER_S

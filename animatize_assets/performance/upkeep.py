@@ -7,13 +7,18 @@ Belongs here: the order of the steps. Does not belong here: what each of them do
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from animatize_assets.performance.daily_trends import TrendStore, aggregate_day
 from animatize_assets.performance.learning import forget_old_versions
 from animatize_assets.performance.models import PipelineType
-from animatize_assets.performance.retention import KEEP_DAYS, delete_old_imports, delete_old_jobs
+from animatize_assets.performance.retention import (
+    KEEP_DAYS,
+    delete_old_alerts,
+    delete_old_imports,
+    delete_old_jobs,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +39,10 @@ class Upkeep:
     """Old days whose records stay, because their aggregate could not be made."""
     forgotten_imports: int
     removed_models: int
+    deleted_alerts: int
+    """Resolved ones."""
+    removed_set_aside: int
+    """Spooled records that could not be used, and are older than any record that is kept."""
 
 
 def keep_in_order(room: PerformanceRoom, *, now: datetime, keep_days: int = KEEP_DAYS) -> Upkeep:
@@ -60,4 +69,6 @@ def keep_in_order(room: PerformanceRoom, *, now: datetime, keep_days: int = KEEP
         kept_days=deleted.kept_days,
         forgotten_imports=delete_old_imports(room.engine, now=now),
         removed_models=forget_old_versions(room.registry, room.engine),
+        deleted_alerts=delete_old_alerts(room.engine, now=now, keep_days=keep_days),
+        removed_set_aside=room.spool.remove_old_set_aside(now - timedelta(days=keep_days)),
     )

@@ -111,9 +111,12 @@ class Workplace:
         with closing(workshop):
             yield workshop
 
-    def known_keys(self) -> tuple[str, ...]:
-        """Every image key, without creating anything when there is none."""
-        return tuple(self.images.keys()) if self.exists else ()
+    def known_keys(self, *, archived: bool = False) -> tuple[str, ...]:
+        """Every image key, without creating anything when there is none.
+
+        Without those of archived images, unless ``archived``.
+        """
+        return self.images.keys(archived=archived) if self.exists else ()
 
 
 def open_workplace() -> Workplace:

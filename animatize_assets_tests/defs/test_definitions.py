@@ -21,6 +21,7 @@ PERFORMANCE = (
     "time_estimator",
     "estimator_in_use",
 )
+HOUSEKEEPING = ("cache_usage",)
 
 BETA_API: set[str] = set()
 """Every beta API of Dagster that this project uses: none."""
@@ -45,6 +46,7 @@ from animatize_assets_tests.defs.runs import cheap_definitions, register, run
 from animatize_assets.defs.resources import Stores
 from animatize_assets.defs.performance_sensors import estimator_drift, performance_alerts
 from animatize_assets.defs.resources import default_resources
+from animatize_assets.defs.disk_sensor import disk_room
 from animatize_assets.defs.sensors import new_images, new_uploads
 from animatize_assets.orchestration import open_instance
 from pathlib import Path
@@ -61,6 +63,9 @@ with open_instance(Path(sys.argv[1])) as instance:
     new_images(context, given["stores"], given["performance"])
     performance_alerts(context, given["performance"], given["stores"])
     estimator_drift(context, given["performance"])
+    disk_room(context)
+    for job in ("clean_caches", "keep_small"):
+        assert definitions.resolve_job_def(job).execute_in_process(instance=instance).success
     for job in ("close_performance_day", "write_weekly_report"):
         done = definitions.resolve_job_def(job).execute_in_process(
             instance=instance, partition_key="2026-06-01"
@@ -103,21 +108,27 @@ def test_it_loads_with_an_empty_environment(tmp_path: Path) -> None:
 def test_every_asset_says_what_a_person_wants_to_know() -> None:
     graph = defs.resolve_asset_graph()
     keys = {key.to_user_string() for key in graph.materializable_asset_keys}
-    assert keys == set(STAGES) | set(PERFORMANCE)
+    assert keys == set(STAGES) | set(PERFORMANCE) | set(HOUSEKEEPING)
     for key in keys:
         node = graph.get(dg.AssetKey(key))
-        assert node.group_name == (GROUP if key in STAGES else "performance")
+        assert node.group_name == _group_of(key)
         assert node.owners
         assert node.kinds
         assert node.description
         assert node.code_version
-        assert node.partitions_def is not None
+        assert (node.partitions_def is None) == (key in HOUSEKEEPING)
     for stage in STAGES:
         node = graph.get(dg.AssetKey(stage))
         assert isinstance(node.partitions_def, dg.DynamicPartitionsDefinition)
         assert node.partitions_def.name == "images"
         assert {key.to_user_string() for key in node.parent_keys} == set(NEEDS[stage])
         assert node.backfill_policy == dg.BackfillPolicy.single_run()
+
+
+def _group_of(asset: str) -> str:
+    if asset in STAGES:
+        return GROUP
+    return "housekeeping" if asset in HOUSEKEEPING else "performance"
 
 
 def test_a_clip_waits_for_no_prompt_and_no_picture() -> None:
@@ -135,6 +146,7 @@ def test_jobs_and_sensors_have_their_names() -> None:
         "expansion_batches",
         "performance_alerts",
         "estimator_drift",
+        "disk_room",
     }
     animated = defs.resolve_job_def("animate_images").asset_layer.selected_asset_keys
     assert {key.to_user_string() for key in animated} == set(STAGES)

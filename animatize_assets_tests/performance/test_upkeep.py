@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from animatize_assets.performance.alert_models import AlertDraft, Judgement
+from animatize_assets.performance.alert_store import AlertStore
 from animatize_assets.performance.daily_trends import TrendStore
 from animatize_assets.performance.opening import PerformanceRoom
 from animatize_assets.performance.spool import Spool
@@ -15,7 +18,14 @@ from animatize_assets_tests.performance.jobs import MONDAY, job
 
 NOW = MONDAY + timedelta(days=100)
 NOTHING = Upkeep(
-    imported=0, outage=None, deleted_jobs=0, kept_days=(), forgotten_imports=0, removed_models=0
+    imported=0,
+    outage=None,
+    deleted_jobs=0,
+    kept_days=(),
+    forgotten_imports=0,
+    removed_models=0,
+    deleted_alerts=0,
+    removed_set_aside=0,
 )
 
 
@@ -37,6 +47,23 @@ def test_an_old_record_that_comes_late_is_still_in_its_day(room: PerformanceRoom
     assert room.store.count() == 1
     (day,) = TrendStore(room.engine).read()
     assert (day.date, day.total_jobs) == (MONDAY.date(), 2)
+
+
+def test_what_was_set_aside_and_resolved_alerts_go_when_they_are_old(room: PerformanceRoom) -> None:
+    room.spool.put_aside("old", job(1), "no database takes it")
+    room.spool.put_aside("young", job(2), "no database takes it")
+    os.utime(room.spool.folder / "set_aside" / "old.json", (0, MONDAY.timestamp()))
+    alerts = AlertStore(room.engine, clock=lambda: MONDAY)
+    drafts = [
+        AlertDraft(alert_type="slow_generation", severity="low", message=name, subject=name)
+        for name in ("resolved", "open")
+    ]
+    resolved, _ = alerts.raise_(Judgement(alerts=drafts, cleared=())).new
+    alerts.resolve(resolved.id, "a person")
+    done = keep_in_order(room, now=NOW)
+    assert (done.deleted_alerts, done.removed_set_aside) == (1, 1)
+    assert [alert.message for alert in alerts.alerts(is_resolved=None)] == ["open"]
+    assert [file.name for file in (room.spool.folder / "set_aside").iterdir()] == ["young.json"]
 
 
 def test_where_nothing_is_old_nothing_goes(room: PerformanceRoom) -> None:

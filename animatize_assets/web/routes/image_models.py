@@ -43,7 +43,7 @@ Expand = Literal["off", "draft", "final"]
 Name = Annotated[str, Field(min_length=1, max_length=32, pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
 Side = Annotated[int, Field(ge=SIDE_RANGE_PX[0], le=SIDE_RANGE_PX[1], multiple_of=2), AS_WHOLE]
 Size = Annotated[tuple[Side, Side], Field(strict=False)]
-State = Literal["complete", "stale", "failed", "in_progress", "missing"]
+State = Literal["complete", "stale", "failed", "in_progress", "missing", "archived"]
 """Of an image, as ``animatize status`` counts them."""
 
 
@@ -52,7 +52,9 @@ class ImageQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: State | None = Field(default=None, description="only these")
+    state: State | None = Field(
+        default=None, description="only these; archived ones are listed only when asked for"
+    )
     provider: Provider | None = Field(default=None, description="who made the picture")
     movement: Name | None = Field(
         default=None, description="the camera's move", examples=["push_in"]

@@ -17,6 +17,7 @@ from starlette.convertors import StringConvertor, register_url_convertor
 
 from animatize_assets.errors import AnimatizeError, ImageNotFound, InvalidImage
 from animatize_assets.generation.quote import Quote
+from animatize_assets.images.archive import ImageArchive
 from animatize_assets.images.states import Wanted
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.web.dependencies import ServiceDep
@@ -204,10 +205,17 @@ def _once(keys: list[str]) -> list[str]:
 
 
 def _register(service: Service, image_key: str) -> None:
-    """Make an image a partition. Where Dagster cannot be reached, the next run does it."""
-    from animatize_assets.orchestration import register_images  # noqa: PLC0415  # a second
+    """Make an image a partition, an archived one again.
+
+    Where Dagster cannot be reached, the next run does it; an archived one stays archived.
+    """
+    from animatize_assets.orchestration import (  # noqa: PLC0415  # a second
+        register_images,
+        unarchive_images,
+    )
 
     try:
+        unarchive_images(service.dagster, ImageArchive(service.images.engine), [image_key])
         register_images(service.dagster, [image_key])
     except (AnimatizeError, OSError, SQLAlchemyError):
         _log.exception("Dagster was not told of %s; a run over it does so.", image_key)
