@@ -7,8 +7,8 @@ here: how a frame is drawn (``rendering``) or encoded (``encoding``, ``preview``
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import Protocol
@@ -73,28 +73,27 @@ def write_clip(
             says; neither file is left behind.
     """
     text = to_text(recipe)
-    duration_s = path.frame_count / path.fps
+    small: dict[int, NDArray[np.uint8]] = {}
     try:
-        # The preview is encoded as soon as the last frame is drawn, while x264 has some to go.
+        encode_mp4(
+            _drawn(renderer, path, small),
+            mp4,
+            width=renderer.width,
+            height=renderer.height,
+            fps=path.fps,
+            comment=text,
+        )
+        # Side by side: neither keeps two cores busy, and nothing else is left to do.
         with ThreadPoolExecutor(1, "preview") as beside:
-            previews: list[Future[bytes]] = []
-
-            def all_are_drawn(small: list[NDArray[np.uint8]]) -> None:
-                previews.append(
-                    beside.submit(encode_preview, small, duration_s=duration_s, recipe_text=text)
-                )
-
-            encode_mp4(
-                _drawn(renderer, path, all_are_drawn),
-                mp4,
-                width=renderer.width,
-                height=renderer.height,
-                fps=path.fps,
-                comment=text,
+            encoded = beside.submit(
+                encode_preview,
+                [small[index] for index in sorted(small)],
+                duration_s=path.frame_count / path.fps,
+                recipe_text=text,
             )
             facts = inspect_clip(mp4, every_frame=False)
             _check(facts, renderer, path)
-            preview.write_bytes(previews[0].result())
+            preview.write_bytes(encoded.result())
     except OSError as error:
         _discard(mp4, preview)
         raise RenderingFailed(f"The preview could not be written: {error}") from error
@@ -105,15 +104,12 @@ def write_clip(
 
 
 def _drawn(
-    renderer: FrameSource,
-    path: CameraPath,
-    all_are_drawn: Callable[[list[NDArray[np.uint8]]], None],
+    renderer: FrameSource, path: CameraPath, small: dict[int, NDArray[np.uint8]]
 ) -> Iterator[NDArray[np.uint8]]:
-    """Draw frames while those before are encoded; hand over reduced ones for the preview."""
+    """Draw frames while those before are encoded; put reduced ones for the preview in ``small``."""
     times = frame_times(path)
     stride = max(1, round(path.fps / FRAMES_PER_S))
     size = preview_size(renderer.width, renderer.height)
-    small: dict[int, NDArray[np.uint8]] = {}
     last = len(times) - 1
 
     def draw(index: int) -> NDArray[np.uint8]:
@@ -125,14 +121,10 @@ def _drawn(
     with one_opencv_thread(), ThreadPoolExecutor(DRAWING, "frames") as drawing:
         upcoming = iter(range(len(times)))
         ahead = deque(drawing.submit(draw, index) for index in islice(upcoming, AHEAD))
-        is_handed_over = False
         try:
-            for _ in times:
+            while ahead:
                 frame = ahead.popleft().result()
                 ahead.extend(drawing.submit(draw, index) for index in islice(upcoming, 1))
-                if not is_handed_over and last in small and all(each.done() for each in ahead):
-                    all_are_drawn([small[index] for index in sorted(small)])
-                    is_handed_over = True
                 yield frame
         finally:
             for waiting in ahead:
