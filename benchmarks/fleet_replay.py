@@ -1,5 +1,7 @@
 """What the estimator says of jobs of a simulated fleet, and how it came out.
 
+The jobs are those that the database gave back after they were recorded.
+
 Belongs here: training on a fleet, telling jobs in time order, comparing. Does not belong here:
 goals (``prediction_fleet``, ``prediction_newcomers``), the fleet itself (``simulated_fleet``).
 """
@@ -7,14 +9,16 @@ goals (``prediction_fleet``, ``prediction_newcomers``), the fleet itself (``simu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
+from performance_database import kept
 from simulated_fleet import Event, Fleet, SimulatedJob
 
 from animatize_assets.performance.estimator import TrainedEstimator
 from animatize_assets.performance.models import Estimate, JobRecord, Submission
+from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.performance.training import train
 
 Floats = NDArray[np.float64]
@@ -33,13 +37,17 @@ class TrainedFleet:
     fleet: Fleet
     estimator: TrainedEstimator
     learned: list[JobRecord]
+    """In the order in which they finished."""
+    store: PerformanceStore
 
 
-def train_on(fleet: Fleet, jobs: int, chance: np.random.Generator) -> TrainedFleet:
+def train_on(
+    fleet: Fleet, jobs: int, chance: np.random.Generator, store: PerformanceStore
+) -> TrainedFleet:
     """Let the product learn from the first jobs of a fleet."""
-    learned = [each.job for each in fleet.jobs(jobs, chance)]
-    now = max(job.finished_at for job in learned)
-    return TrainedFleet(fleet, train(learned, fleet.pipeline_type, now=now), learned)
+    learned = kept(store, [each.job for each in fleet.jobs(jobs, chance)])
+    now = learned[-1].finished_at
+    return TrainedFleet(fleet, train(learned, fleet.pipeline_type, now=now), learned, store)
 
 
 def stream(
@@ -47,7 +55,9 @@ def stream(
 ) -> list[SimulatedJob]:
     """Return jobs of the fleet that are submitted after the training."""
     starting = trained.estimator.card.last_finished_at
-    return trained.fleet.jobs(count, chance, events=events, starting=starting)
+    made = trained.fleet.jobs(count, chance, events=events, starting=starting)
+    back = {job.job_id: job for job in kept(trained.store, [each.job for each in made])}
+    return [replace(each, job=back[each.job.job_id]) for each in made]
 
 
 def told_in_order(trained: TrainedFleet, jobs: Sequence[SimulatedJob]) -> list[Estimate]:

@@ -8,7 +8,7 @@ photographs that ship with scikit-learn, a camera that travels sideways with par
 and opening the result again. Other work on the machine is noise. It is part of the floor only as
 far as it goes on evenly, so judge by a run on a quiet machine; the load is told.
 
-    python benchmarks/prediction_clips.py [--quick] [--json]
+    python benchmarks/prediction_clips.py [--quick] [--json] [--postgres URL]
 
 Belongs here: part (c) of the proof. Does not belong here: the simulated fleet
 (``prediction_fleet``), public timings (``prediction``).
@@ -29,11 +29,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from performance_database import add_postgres_option, clear, opened_store
 from report import Measurement, compare, finish, measure
 
 from animatize_assets.animatic.clip import write_clip
-from animatize_assets.database.engine import open_engine
-from animatize_assets.database.migration import upgrade
 from animatize_assets.movement.models import CameraPath, Keyframe
 from animatize_assets.performance.baselines import LastTwoLikeJobs, noise_floor, share_within
 from animatize_assets.performance.models import Estimate, JobParameters, JobRecord, Submission
@@ -109,21 +108,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few clips; under a minute")
     parser.add_argument("--json", action="store_true", help="one JSON document")
+    add_postgres_option(parser)
     arguments = parser.parse_args()
-    results = measure_clips(quick=arguments.quick)
+    with opened_store(arguments.postgres) as store:
+        results = measure_clips(store, quick=arguments.quick)
     return finish("prediction_clips", results, as_json=arguments.json)
 
 
-def measure_clips(*, quick: bool) -> list[Measurement]:
-    """Return the rows of part (c)."""
+def measure_clips(store: PerformanceStore, *, quick: bool) -> list[Measurement]:
+    """Return the rows of part (c); empties ``store``."""
     amount = QUICK if quick else FULL
     chance = np.random.default_rng(SEED)
     clips = _drawn(amount.configurations + amount.new, amount.most_megapixel_frames, chance)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        engine = open_engine(f"sqlite:///{folder / 'performance.db'}")
-        upgrade(engine)
-        store, studio = PerformanceStore(engine), _Studio(folder)
+    clear(store)
+    with tempfile.TemporaryDirectory() as folder:
+        studio = _Studio(Path(folder))
         studio.make(clips[0], "warm-up")  # libraries are loaded once a process, not once a clip
         known = [clip for clip in clips[: amount.configurations] for _ in range(amount.repeats)]
         for number in chance.permutation(len(known)):
@@ -131,13 +130,12 @@ def measure_clips(*, quick: bool) -> list[Measurement]:
         learned = store.jobs(pipeline_type="video")
         trained = train(learned, "video", now=datetime.now(UTC))
         estimator = TimeEstimator(store, lambda _: trained)
-        told, measured = [], []
+        told = []
         for number, clip in enumerate(clips[amount.configurations :]):
             told.append(estimator.estimate(studio.submission(clip)))
-            measured.append(studio.make(clip, f"new-{number}"))
-            store.record(measured[-1])
-        engine.dispose()
-    return _rows(learned, measured, told)
+            store.record(studio.make(clip, f"new-{number}"))
+    # They finished one after the other, so the database gives them in the order of what was told.
+    return _rows(learned, store.jobs(newest=len(told)), told)
 
 
 def _rows(

@@ -5,7 +5,7 @@ of a perfect model, the mean of the last two like jobs and a plain random forest
 coverage of the 80 % interval by size; coverage after a sudden slowdown; a worker, GPU or model that
 was never seen, before and after its first jobs.
 
-    python benchmarks/prediction_fleet.py [--quick] [--json]
+    python benchmarks/prediction_fleet.py [--quick] [--json] [--postgres URL]
 
 Belongs here: part (a) of the proof. Does not belong here: how the fleet works
 (``simulated_fleet``), public timings (``prediction``), real clips (``prediction_clips``).
@@ -29,12 +29,14 @@ from fleet_replay import (
     told_in_order,
     train_on,
 )
+from performance_database import add_postgres_option, opened_store
 from prediction_newcomers import NOVELTIES, newcomer_rows
 from report import Measurement, compare, finish, measure
 from simulated_fleet import Fleet, SimulatedJob, slowdown
 
 from animatize_assets.performance.baselines import LastTwoLikeJobs, share_within
 from animatize_assets.performance.models import JobRecord, PipelineType, Submission
+from animatize_assets.performance.store import PerformanceStore
 
 NOISE = 0.10
 SEED = 20
@@ -70,23 +72,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer jobs; about a minute")
     parser.add_argument("--json", action="store_true", help="one JSON document")
+    add_postgres_option(parser)
     arguments = parser.parse_args()
-    results = measure_fleet(quick=arguments.quick)
+    with opened_store(arguments.postgres) as store:
+        results = measure_fleet(store, quick=arguments.quick)
     return finish("prediction_fleet", results, as_json=arguments.json)
 
 
-def measure_fleet(*, quick: bool) -> list[Measurement]:
-    """Return the rows of part (a)."""
+def measure_fleet(store: PerformanceStore, *, quick: bool) -> list[Measurement]:
+    """Return the rows of part (a); ``store`` is emptied between fleets."""
     amount = QUICK if quick else FULL
     chance = np.random.default_rng(SEED)
     rows = []
     for pipeline_type in amount.pipeline_types:
-        trained = train_on(
-            Fleet.draw(chance, noise=NOISE, pipeline_type=pipeline_type), amount.learned, chance
-        )
+        fleet = Fleet.draw(chance, noise=NOISE, pipeline_type=pipeline_type)
+        trained = train_on(fleet, amount.learned, chance, store)
         rows += _accuracy(trained, amount.told, chance)
     fleets = [
-        train_on(Fleet.draw(chance, noise=NOISE), amount.learned_a_fleet, chance)
+        train_on(Fleet.draw(chance, noise=NOISE), amount.learned_a_fleet, chance, store)
         for _ in range(amount.fleets)
     ]
     rows += _slowdown(fleets, amount.slowdowns, chance)

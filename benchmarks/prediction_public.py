@@ -8,6 +8,8 @@ chosen by the product on the first split of each file and kept for the others, t
 Replay: the jobs of a file that is in time order, one by one; the estimator is trained again every
 so often on what had ended, and each job is predicted when it is submitted.
 
+The jobs of a file are recorded first; those that the database gives back are learned and told.
+
 Belongs here: these two. Does not belong here: reading files (``public_timings``), settings of
 models (``animatize_assets.performance.model_types``).
 """
@@ -24,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from performance_database import kept
 from public_timings import Timings, combinations, read_timings
 from report import Measurement, measure, not_measured
 
@@ -33,6 +36,7 @@ from animatize_assets.performance.encoding import FeatureEncoder
 from animatize_assets.performance.estimator import TrainedEstimator
 from animatize_assets.performance.model_types import MODEL_TYPES, SEED, ModelType
 from animatize_assets.performance.models import Estimate, JobRecord, Submission
+from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.performance.training import train
 
 Floats = NDArray[np.float64]
@@ -111,8 +115,8 @@ class Told:
         return float(np.average(hits, weights=self.weight))
 
 
-def public_rows(folder: Path | None, *, quick: bool) -> list[Measurement]:
-    """Measure each file of the folder; what is not there is not measured."""
+def public_rows(folder: Path | None, store: PerformanceStore, *, quick: bool) -> list[Measurement]:
+    """Measure each file of the folder; what is not there is not measured. Empties ``store``."""
     rows: list[Measurement] = []
     with ProcessPoolExecutor(max_workers=2, mp_context=get_context("spawn")) as pool:
         for name, goal in GOALS.items():
@@ -120,6 +124,7 @@ def public_rows(folder: Path | None, *, quick: bool) -> list[Measurement]:
             if timings is None:
                 rows += _not_measured(name, goal)
                 continue
+            timings = replace(timings, jobs=tuple(kept(store, timings.jobs)))
             splits = list(_splits(timings, seeds=SEEDS[:1] if quick else SEEDS))
             splits = splits[:1] if quick else splits
             types: Sequence[ModelType] = QUICK_TYPES if quick else MODEL_TYPES

@@ -6,17 +6,14 @@ Belongs here: the speed rows of ``prediction.py``. Does not belong here: how goo
 from __future__ import annotations
 
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
+from performance_database import kept
 from report import REPEATS, Measurement, measure
 
-from animatize_assets.database.engine import open_engine
-from animatize_assets.database.migration import upgrade
 from animatize_assets.performance.model_types import MODEL_TYPES, ModelType
 from animatize_assets.performance.models import JobParameters, JobRecord, Submission
 from animatize_assets.performance.store import PerformanceStore
@@ -29,22 +26,14 @@ JOBS = 1_500
 _MONDAY = datetime(2026, 6, 1, tzinfo=UTC)
 
 
-def speed_rows() -> list[Measurement]:
-    """Time one estimate and a thousand in one call, for each type of model."""
-    jobs = _jobs()
+def speed_rows(store: PerformanceStore) -> list[Measurement]:
+    """Time one estimate and a thousand in one call, for each type of model. Empties ``store``."""
+    jobs = kept(store, _jobs())
     submissions = [Submission.of(job) for job in jobs[:1000]]
     rows: list[Measurement] = []
-    with tempfile.TemporaryDirectory() as folder:
-        engine = open_engine(f"sqlite:///{Path(folder) / 'performance.db'}")
-        upgrade(engine)
-        store = PerformanceStore(engine)
-        store.record(*jobs)
-        for model_type in MODEL_TYPES:
-            trained = train(jobs, "video", model_types=[model_type], now=_MONDAY)
-            rows += _type_rows(
-                model_type, TimeEstimator(store, {"video": trained}.get), submissions
-            )
-        engine.dispose()
+    for model_type in MODEL_TYPES:
+        trained = train(jobs, "video", model_types=[model_type], now=_MONDAY)
+        rows += _type_rows(model_type, TimeEstimator(store, {"video": trained}.get), submissions)
     return rows
 
 

@@ -1,18 +1,17 @@
-"""What recording costs a job: CPU time and waiting, on SQLite.
+"""What recording costs a job: CPU time of its process, and waiting.
 
-Baseline: the same rows by the standard library's ``sqlite3`` alone, one transaction each, every
-commit on the disk. The recorder's own connections do not await the disk (decision 0015), so beside
-it stands a recorder that does. The last row is what a whole tracked block costs around its work:
-opening it, one phase, its record. Goal: at most 2 ms of CPU a job, a thousandth of two seconds of
-work.
+Baseline: the same rows by the database's driver alone (``sqlite3``, ``psycopg2``), one transaction
+each, every commit on the disk. On SQLite the recorder's own connections do not await the disk
+(decision 0015), so beside it stands a recorder that does; on PostgreSQL the server decides, and
+both are alike. The last row is what a whole tracked block costs around its work: opening it, one
+phase, its record. Goal: at most 2 ms of CPU a job, a thousandth of two seconds of work.
 
-    python benchmarks/recording.py [--quick] [--json]
+    python benchmarks/recording.py [--quick] [--json] [--postgres URL]
 """
 
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import statistics
 import tempfile
 import time
@@ -22,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+from performance_database import add_postgres_option, postgres_url
 from report import REPEATS, Measurement, finish, measure
 
 from animatize_assets.database.engine import open_engine
@@ -32,6 +32,7 @@ from animatize_assets.performance.store import PerformanceStore, to_row
 from animatize_assets.performance.tracking import Tracking, track_generation_job
 
 GOAL_MS = 2.0
+DRIVER, AWAITING = "the driver alone", "recording, awaiting the disk"
 
 
 def new_job() -> JobRecord:
@@ -61,30 +62,33 @@ def costs_ms(act: Callable[[JobRecord], object], jobs: int) -> tuple[float, floa
     return 1000 * statistics.median(cpu), 1000 * statistics.median(elapsed)
 
 
-def new_database(folder: Path) -> str:
-    """Make an up-to-date database; returns its URL."""
-    url = f"sqlite:///{folder / uuid4().hex}.db"
+def up_to_date(url: str) -> str:
+    """Bring a database to the newest revision; returns its URL."""
     engine = open_engine(url)
     upgrade(engine)
     engine.dispose()
     return url
 
 
-def by_sqlite3(folder: Path, jobs: int) -> tuple[float, float]:
+def by_driver_alone(url: str, jobs: int) -> tuple[float, float]:
     """Measure the baseline."""
-    file = new_database(folder).removeprefix("sqlite:///")
+    engine = open_engine(url)  # its connections await the disk
     names = list(to_row(new_job()))
-    marks = ", ".join(f":{name}" for name in names)
+    mark = "%({})s" if engine.dialect.paramstyle == "pyformat" else ":{}"
+    marks = ", ".join(mark.format(name) for name in names)
     insert = f"INSERT INTO generation_performance ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("PRAGMA synchronous = FULL")
+    with closing(engine.raw_connection()) as pooled:
+        connection = pooled.dbapi_connection
+        cursor = connection.cursor()
 
         def write(job: JobRecord) -> None:
             moments = {name: str(value) for name, value in to_row(job).items() if "_at" in name}
-            connection.execute(insert, to_row(job) | moments)
+            cursor.execute(insert, to_row(job) | moments)
             connection.commit()
 
-        return costs_ms(write, jobs)
+        costs = costs_ms(write, jobs)
+    engine.dispose()
+    return costs
 
 
 def main() -> int:
@@ -92,12 +96,19 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--quick", action="store_true")
     arguments.add_argument("--json", action="store_true")
+    add_postgres_option(arguments)
     options = arguments.parse_args()
     jobs = 30 if options.quick else 200
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, postgres_url(options.postgres) as server:
         folder = Path(name)
-        durable = JobRecorder(PerformanceStore(open_engine(new_database(folder))), folder / "a")
-        usual = open_recorder(new_database(folder), folder / "b")
+
+        def url_for(side: str) -> str:
+            # A file each, or the one server.
+            return up_to_date(server or f"sqlite:///{folder / side}.db")
+
+        alone = url_for("alone")
+        durable = JobRecorder(PerformanceStore(open_engine(url_for("durable"))), folder / "a")
+        usual = open_recorder(url_for("usual"), folder / "b")
         tracking = Tracking(usual)
 
         def track(_: JobRecord) -> None:
@@ -107,8 +118,8 @@ def main() -> int:
                 job.mark_success()
 
         sides: dict[str, Callable[[], tuple[float, float]]] = {
-            "sqlite3 alone": lambda: by_sqlite3(folder, jobs),
-            "recording, awaiting the disk": lambda: costs_ms(durable.record, jobs),
+            DRIVER: lambda: by_driver_alone(alone, jobs),
+            AWAITING: lambda: costs_ms(durable.record, jobs),
             "recording": lambda: costs_ms(usual.record, jobs),
             "a tracked block": lambda: costs_ms(track, jobs),
         }
@@ -124,9 +135,9 @@ def main() -> int:
             side: statistics.median(each[place] for each in values)
             for side, values in found.items()
         }
-        baseline = of_side.pop("sqlite3 alone")
+        baseline = of_side.pop(DRIVER)
         for side, value in of_side.items():
-            goal = GOAL_MS if what == "CPU" and side != "recording, awaiting the disk" else None
+            goal = GOAL_MS if what == "CPU" and side != AWAITING else None
             rows.append(measure(f"{side}, {what}", value, "ms", baseline=baseline, goal=goal))
     return finish("recording", rows, as_json=options.json)
 

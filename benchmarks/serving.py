@@ -8,7 +8,7 @@ jobs recorded a second, the dashboard read every 10 s, as an open page does. Goa
 estimates within 100 ms of when they were due; every job that was acknowledged is in the database;
 every count read meanwhile lies between what was acknowledged before and sent after.
 
-``--quick``: 10 s, and 300 jobs. ``--postgres``: an empty database instead of SQLite.
+``--quick``: 10 s, and 300 jobs. ``--postgres``: an empty database instead of SQLite, or ``auto``.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from performance_database import add_postgres_option, postgres_url
 from report import Measurement, finish, measure
 from serving_load import send_steadily
 from simulated_fleet import Fleet
@@ -54,13 +55,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--quick", action="store_true", help="10 s instead of 60")
-    parser.add_argument("--postgres", metavar="URL", help="an empty database")
+    add_postgres_option(parser)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, postgres_url(options.postgres) as url:
         os.environ["ANIMATIZE_DATA_DIR"] = folder
         os.environ["DAGSTER_HOME"] = str(Path(folder) / "dagster")
-        if options.postgres:
-            os.environ["ANIMATIZE_PERFORMANCE_DATABASE_URL"] = options.postgres
+        if url is not None:
+            os.environ["ANIMATIZE_PERFORMANCE_DATABASE_URL"] = url
         room = performance_room(Settings.read())
         fill(room, QUICK_JOBS if options.quick else JOBS)
         gc.collect()

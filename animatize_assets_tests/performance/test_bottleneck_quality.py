@@ -1,4 +1,7 @@
-"""How often the detectors are right, on labelled traces that know nothing of them."""
+"""How often the detectors are right, on labelled traces that know nothing of them.
+
+The jobs are recorded, and judged as the database gives them back.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
+from animatize_assets.database.performance_tables import generation_performance
 from animatize_assets.performance.bottlenecks.detection import find_bottlenecks
-from animatize_assets.performance.store import frame_of, to_row
+from animatize_assets.performance.store import PerformanceStore
 from animatize_assets_tests.performance import simulator
 from animatize_assets_tests.performance.simulated_faults import FAULTS
 from animatize_assets_tests.performance.simulator import Trace
@@ -22,8 +27,11 @@ any size. Of one kind, the quick size has too few traces for one in twenty, so o
 FALSE_ALARMS_PER_JOB = 1 / 1000
 
 
-def _reported(trace: Trace) -> list[str]:
-    return [found.type for found in find_bottlenecks(frame_of([to_row(j) for j in trace.jobs]))]
+def _reported(store: PerformanceStore, trace: Trace) -> list[str]:
+    with store.engine.begin() as connection:
+        connection.execute(delete(generation_performance))
+        assert store.write(connection, trace.jobs) == len(trace.jobs)
+    return [found.type for found in find_bottlenecks(store.frame())]
 
 
 def _faulty(size: dict[str, int]) -> Iterator[Trace]:
@@ -35,13 +43,13 @@ def _faulty(size: dict[str, int]) -> Iterator[Trace]:
 
 
 @pytest.mark.timeout(1800)
-def test_faults_are_found_and_nothing_else(sizes: dict[str, Any]) -> None:
+def test_faults_are_found_and_nothing_else(store: PerformanceStore, sizes: dict[str, Any]) -> None:
     hits: Counter[str] = Counter()
     misses: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     told = []
     for trace in _faulty(sizes["bottlenecks"]):
-        reported = set(_reported(trace))
+        reported = set(_reported(store, trace))
         hits.update(trace.required & reported)
         misses.update(trace.required - reported)
         wrong.update(reported - trace.required - trace.allowed)
@@ -63,10 +71,10 @@ def test_faults_are_found_and_nothing_else(sizes: dict[str, Any]) -> None:
 
 
 @pytest.mark.timeout(1800)
-def test_healthy_jobs_raise_no_alarm(sizes: dict[str, Any]) -> None:
+def test_healthy_jobs_raise_no_alarm(store: PerformanceStore, sizes: dict[str, Any]) -> None:
     jobs, told = 0, []
     for trace in simulator.healthy_traces(sizes["bottlenecks"]["healthy_of_each"], SEED):
         jobs += len(trace.jobs)
-        told += [(trace.name, name) for name in _reported(trace)]
+        told += [(trace.name, name) for name in _reported(store, trace)]
     print(f"{len(told)} false alarms in {jobs} healthy jobs")  # noqa: T201  # as above
     assert len(told) <= FALSE_ALARMS_PER_JOB * jobs, told

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from datetime import timedelta, timezone
 
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from animatize_assets.performance.models import JobRecord, Phase, Promise, ResourceUse
-from animatize_assets.performance.store import PerformanceStore
+from animatize_assets.performance.store import PerformanceStore, to_row
+from animatize_assets_tests.performance.any_record import records
 from animatize_assets_tests.performance.jobs import MONDAY, job
 
 
@@ -51,6 +56,22 @@ def test_a_job_comes_out_as_it_went_in(store: PerformanceStore) -> None:
     assert store.record(_full(1)) == 1
     assert store.job("job-1") == _full(1)
     assert store.job("job-2") is None
+
+
+_numbers = itertools.count()
+
+
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_any_record_comes_out_as_it_went_in(store: PerformanceStore, data: st.DataObject) -> None:
+    given_record = data.draw(records(f"any-{next(_numbers)}"))
+    assert store.record(given_record) == 1
+    back = store.job(given_record.job_id)
+    assert back is not None
+    assert back == given_record
+    assert to_row(back) == to_row(given_record)  # 1, 1.0 and True are equal, their texts are not
 
 
 def test_a_job_is_stored_once(store: PerformanceStore) -> None:
