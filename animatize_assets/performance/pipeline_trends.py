@@ -7,15 +7,16 @@ jobs up (``bottlenecks``).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from animatize_assets.performance.analyzer import PerformanceAnalyzer
+from animatize_assets.performance.bottlenecks.detection import find_bottlenecks
 from animatize_assets.performance.bottlenecks.findings import Bottleneck
 from animatize_assets.performance.models import PIPELINE_TYPES, PipelineType
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.performance.thresholds import Thresholds
-from animatize_assets.performance.trends import Trend
+from animatize_assets.performance.trends import Trend, find_trends
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,17 +36,15 @@ def pipeline_trends(
     numbers.
     """
     until = clock()
-    analyzer = PerformanceAnalyzer(store, thresholds=thresholds, clock=lambda: until)
+    whole = PerformanceAnalyzer(store, clock=lambda: until).read(days_back)
     trends: dict[str, Any] = {}
     for pipeline in PIPELINE_TYPES if pipeline_type is None else (pipeline_type,):
-        jobs = store.frame(
-            pipeline_type=pipeline, since=until - timedelta(days=days_back), until=until
-        )
-        if not jobs.empty:
+        window = whole.of(pipeline)
+        if not window.jobs.empty:
             trends[pipeline] = _pipeline_body(
-                jobs,
-                analyzer.analyze_trends(days_back, pipeline_type=pipeline),
-                analyzer.analyze_bottlenecks(days_back, pipeline_type=pipeline),
+                window.jobs,
+                find_trends(window.jobs, since=window.since, until=until),
+                find_bottlenecks(window.jobs, thresholds, earlier=window.earlier),
             )
     return {"period_days": days_back, "analysis_date": until.isoformat(), "trends": trends}
 

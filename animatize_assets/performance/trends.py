@@ -103,22 +103,21 @@ def find_trends(jobs: pd.DataFrame, *, since: datetime, until: datetime) -> tupl
     ``until``; a period of less than five days is cut into eight parts instead, where the hours of
     one day can look like a trend.
     """
+    within = jobs[(jobs["finished_at"] >= since) & (jobs["finished_at"] < until)]
+    of_pipelines = {each: within[within["pipeline_type"] == each] for each in PIPELINE_TYPES}
     return tuple(
         trend
-        for pipeline in PIPELINE_TYPES
+        for pipeline, of_pipeline in of_pipelines.items()
         for metric in METRICS
-        if (
-            trend := _trend(jobs[jobs["pipeline_type"] == pipeline], pipeline, metric, since, until)
-        )
+        if (trend := _trend(of_pipeline, pipeline, metric, since, until))
     )
 
 
 def _trend(
-    jobs: pd.DataFrame, pipeline: PipelineType, metric: Metric, since: datetime, until: datetime
+    within: pd.DataFrame, pipeline: PipelineType, metric: Metric, since: datetime, until: datetime
 ) -> Trend | None:
     import pandas as pd
 
-    within = jobs[(jobs["finished_at"] >= since) & (jobs["finished_at"] < until)]
     values = metric.values(within).dropna()
     if values.empty:
         return None

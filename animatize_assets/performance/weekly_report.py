@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
-from animatize_assets.performance.analyzer import PerformanceAnalyzer
+from animatize_assets.performance.analyzer import Findings, PerformanceAnalyzer
 from animatize_assets.performance.bottlenecks.findings import Bottleneck
 from animatize_assets.performance.daily_trends import DailyTrend, aggregate_day
 from animatize_assets.performance.models import PIPELINE_TYPES, Count, PipelineType, Seconds
 from animatize_assets.performance.opportunities import Opportunity
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.performance.thresholds import Thresholds
-from animatize_assets.performance.trends import Trend, within_20_percent
+from animatize_assets.performance.trends import Trend, find_trends, within_20_percent
 from animatize_assets.records import Record, Share
 
 if TYPE_CHECKING:
@@ -134,10 +134,11 @@ def build_weekly_report(
     begin = datetime.combine(week_start, time(), UTC)
     end = begin + WEEK
     analyzer = PerformanceAnalyzer(store, thresholds=thresholds, clock=lambda: end)
-    jobs = store.frame(since=begin, until=end)
-    jobs_before = store.frame(since=begin - WEEK, until=begin)
-    bottlenecks = analyzer.analyze_bottlenecks(WEEK.days)
-    opportunities = analyzer.identify_optimization_opportunities(WEEK.days)
+    window = analyzer.read(WEEK.days)
+    jobs = window.jobs
+    jobs_before = window.earlier[window.earlier["finished_at"] >= begin - WEEK]
+    found = analyzer.find(window)
+    trends_since = end - timedelta(days=TREND_DAYS)
     predictions = _predictions(jobs, jobs_before)
     return WeeklyReport(
         week_start=week_start,
@@ -145,13 +146,11 @@ def build_weekly_report(
         totals=_totals(jobs),
         before=_totals(jobs_before),
         days=_days(jobs, week_start, thresholds),
-        trends=analyzer.analyze_trends(TREND_DAYS),
-        bottlenecks=bottlenecks,
-        opportunities=opportunities,
+        trends=find_trends(window.from_earlier(trends_since), since=trends_since, until=end),
+        bottlenecks=found.bottlenecks,
+        opportunities=found.opportunities,
         predictions=predictions,
-        recommendations=_recommendations(
-            bottlenecks, opportunities, predictions, is_empty=jobs.empty
-        ),
+        recommendations=_recommendations(found, predictions, is_empty=jobs.empty),
     )
 
 
@@ -213,17 +212,15 @@ def _coverage(jobs: pd.DataFrame) -> float | None:
 
 
 def _recommendations(
-    bottlenecks: Sequence[Bottleneck],
-    opportunities: Sequence[Opportunity],
-    predictions: Sequence[PredictionQuality],
-    *,
-    is_empty: bool,
+    found: Findings, predictions: Sequence[PredictionQuality], *, is_empty: bool
 ) -> tuple[str, ...]:
     if is_empty:
         return (NOTHING_YET,)
     # what repairs a bottleneck is offered as an opportunity too: the same sentence once is enough
-    told = [each.recommendations[0] for each in bottlenecks if each.recommendations]
-    told += [each.implementation_steps[0] for each in opportunities if each.implementation_steps]
+    told = [each.recommendations[0] for each in found.bottlenecks if each.recommendations]
+    told += [
+        each.implementation_steps[0] for each in found.opportunities if each.implementation_steps
+    ]
     told += [_training(each) for each in predictions if _has_dropped(each)]
     return tuple(dict.fromkeys(told))[:MOST_RECOMMENDATIONS]
 

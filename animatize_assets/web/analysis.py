@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -21,6 +22,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from animatize_assets.web.problems import Refused
+from animatize_assets.web.remembered import Timed
 
 if TYPE_CHECKING:
     from animatize_assets.performance.opening import PerformanceRoom
@@ -59,9 +61,23 @@ class AnalysisProcess:
             Refused: the process ended before it answered, such as for want of memory.
 
         """
+        return self.timed(view, *args, **kwargs).answer
+
+    def timed(
+        self,
+        view: Callable[Concatenate[PerformanceRoom, Asked], Answer],
+        *args: Asked.args,
+        **kwargs: Asked.kwargs,
+    ) -> Timed[Answer]:
+        """Return the same with its seconds, without what the process takes to start.
+
+        Raises:
+            Refused: the process ended before it answered, such as for want of memory.
+
+        """
         pool = self._open()
         try:
-            return pool.submit(_computed, view, args, kwargs).result()
+            answer, took_s = pool.submit(_computed, view, args, kwargs).result()
         except BrokenProcessPool as error:
             with self._lock:
                 if self._pool is pool:
@@ -71,6 +87,7 @@ class AnalysisProcess:
                 "The process that computes statistics ended. Ask again.",
                 headers={"Retry-After": "5"},
             ) from error
+        return Timed(answer, took_s)
 
     def close(self) -> None:
         """End the process; what it computes now is given up."""
@@ -109,6 +126,8 @@ def _end_with_parent() -> None:
 
 def _computed(
     view: Callable[..., Answer], args: tuple[object, ...], kwargs: dict[str, object]
-) -> Answer:
+) -> tuple[Answer, float]:
     (room,) = _rooms
-    return view(room, *args, **kwargs)
+    began = time.perf_counter()
+    answer = view(room, *args, **kwargs)
+    return answer, time.perf_counter() - began

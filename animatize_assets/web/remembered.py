@@ -16,13 +16,14 @@ import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from cachetools import LRUCache
 
 _log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
+Shaped = TypeVar("Shaped")
 
 REST: Final = 4.0
 """Times as long as the computing took."""
@@ -58,6 +59,18 @@ def _in_a_thread(work: Callable[[], None]) -> None:
     threading.Thread(target=work, name="remembered", daemon=True).start()
 
 
+@dataclass(frozen=True)
+class Timed(Generic[Answer]):
+    """An answer whose computing was timed elsewhere, such as in a process that had to start."""
+
+    answer: Answer
+    took_s: float
+
+    def then(self, shape: Callable[[Answer], Shaped]) -> Timed[Shaped]:
+        """Return the answer in another shape, with the same time."""
+        return Timed(shape(self.answer), self.took_s)
+
+
 class Remembered:
     """Keeps answers by key. Threads may share it: one computes, those that ask meanwhile wait.
 
@@ -74,7 +87,9 @@ class Remembered:
         self._kept: LRUCache[Hashable, _Kept] = LRUCache(MOST_ANSWERS)
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, version: object, compute: Callable[[], Answer]) -> Answer:
+    def get(
+        self, key: Hashable, version: object, compute: Callable[[], Answer | Timed[Answer]]
+    ) -> Answer:
         """Return the answer of ``key``; ``version`` differs when something is new.
 
         What ``compute`` raises is raised here, or logged when nobody waits for it.
@@ -107,6 +122,8 @@ class Remembered:
         began = self._timer()
         answer = compute()
         ended = self._timer()
+        if isinstance(answer, Timed):
+            return _Told(answer.answer, version, answer.took_s, ended)
         return _Told(answer, version, ended - began, ended)
 
     def _is_bearable(self, told: _Told) -> bool:

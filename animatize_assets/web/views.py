@@ -5,13 +5,11 @@ Belongs here: which statistics a page shows, as plain values. Does not belong he
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from animatize_assets.performance.bottlenecks.findings import Bottleneck
+from animatize_assets.performance.analyzer import Findings
 from animatize_assets.performance.models import PipelineType
-from animatize_assets.performance.opportunities import Opportunity
 from animatize_assets.performance.pipeline_trends import pipeline_trends
 from animatize_assets.performance.weekly_report import build_weekly_report
 
@@ -19,20 +17,10 @@ if TYPE_CHECKING:
     from animatize_assets.performance.opening import PerformanceRoom
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What holds jobs up, and what mending it would bring."""
-
-    bottlenecks: tuple[Bottleneck, ...]
-    opportunities: tuple[Opportunity, ...]
-
-
 def findings(room: PerformanceRoom, days: int) -> Findings:
     """Return what the jobs of the last days showed."""
     analyzer = room.analyzer()
-    return Findings(
-        analyzer.analyze_bottlenecks(days), analyzer.identify_optimization_opportunities(days)
-    )
+    return analyzer.find(analyzer.read(days))
 
 
 def trends(room: PerformanceRoom, days: int, pipeline_type: PipelineType | None) -> dict[str, Any]:

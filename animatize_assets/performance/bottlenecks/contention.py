@@ -71,8 +71,8 @@ def resource_contention(period: Period) -> Bottleneck | None:
 
     if len(period.jobs) < LEAST_JOBS:
         return None
-    jobs = pd.concat([period.earlier, period.jobs], ignore_index=True)
-    jobs["cpu_is_busy"] = jobs["cpu_utilization_avg"] > period.thresholds.high_cpu_percent
+    is_busy = period.both["cpu_utilization_avg"] > period.thresholds.high_cpu_percent
+    jobs = period.both.assign(cpu_is_busy=is_busy)
     is_now = pd.Series(np.arange(len(jobs)) >= len(period.earlier), index=jobs.index)
     spent = work_seconds(jobs).where(jobs["success"])
     others = company(jobs)

@@ -70,7 +70,7 @@ def _slowdown(
     """Return how many times longer the jobs take, at least 1, and how that is known."""
     import pandas as pd
 
-    jobs = pd.concat([period.earlier, period.jobs], ignore_index=True)
+    jobs = period.both
     suspects = pd.Series(False, index=jobs.index)
     suspects[len(period.earlier) + affected.index] = True
     room = (jobs["cpu_utilization_avg"] <= period.thresholds.high_cpu_percent) & ~suspects

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
@@ -72,6 +73,13 @@ class Period:
     jobs: pd.DataFrame
     earlier: pd.DataFrame
     thresholds: Thresholds
+
+    @cached_property
+    def both(self) -> pd.DataFrame:
+        """The earlier jobs and, after them, those of the period, numbered from 0."""
+        import pandas as pd
+
+        return pd.concat([self.earlier, self.jobs], ignore_index=True)
 
 
 def severity(ratio: float, share: float) -> float:

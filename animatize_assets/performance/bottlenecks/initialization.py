@@ -167,14 +167,15 @@ def _place(jobs: pd.DataFrame) -> pd.Series[str]:
 
 def _within(jobs: pd.DataFrame, before: pd.Series[float]) -> Iterator[_Compared]:
     """Give each worker against the others, and each stretch against the rest, for each model."""
-    for members in jobs.groupby(list(_SAME), dropna=False).groups.values():
+    workers = [scope for scope in segments(jobs) if scope.label.startswith("worker ")]
+    for members in jobs.groupby(list(_SAME), dropna=False).indices.values():
         if len(members) < 2 * LEAST_JOBS:
             continue
-        alike = jobs.index.isin(members)
-        for scope in segments(jobs):
-            if scope.label.startswith("worker "):
-                others = alike & ~scope.rows
-                yield Scope(scope.label, alike & scope.rows), before[others], "on other workers"
+        alike = np.zeros(len(jobs), dtype=bool)
+        alike[members] = True
+        for scope in workers:
+            others = alike & ~scope.rows
+            yield Scope(scope.label, alike & scope.rows), before[others], "on other workers"
         if len(members) < 2 * SHORTEST_STRETCH:
             continue
         own = jobs[alike]

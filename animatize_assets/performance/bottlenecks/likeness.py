@@ -29,6 +29,7 @@ _MOST_POINTS = 300
 """Theil and Sen's slope looks at pairs: of more points an even sample is taken."""
 _NEIGHBOURS = 7
 """A job is compared with the median of as many like jobs of nearest work."""
+_LEAST_NEIGHBOURS = 2
 _WIDEST = 2.0
 """Likes may be at most so many times larger or smaller; the rest is not compared."""
 _LEAST_SPREAD = 0.05
@@ -57,12 +58,16 @@ def work(jobs: pd.DataFrame) -> pd.Series[float]:
 
 def like_groups(jobs: pd.DataFrame, columns: Sequence[str] = LIKE) -> pd.Series[int]:
     """Return a number for each job: alike jobs have the same."""
+    import numpy as np
     import pandas as pd
 
-    key = jobs[list(columns)].astype("string").fillna("?")
-    known = jobs[list(_WORK)].notna().astype("string")
-    whole = pd.concat([key, known], axis=1)
-    return whole.groupby(list(whole.columns), sort=False).ngroup()
+    # By numbers: grouping a table of texts takes many times as long.
+    known = jobs[list(_WORK)].notna().to_numpy() @ (1 << np.arange(len(_WORK)))
+    number = pd.factorize(known)[0].astype("int64")
+    for column in columns:
+        codes, values = pd.factorize(jobs[column])  # -1 where nothing is known
+        number = pd.factorize(number * (len(values) + 1) + codes + 1)[0]
+    return pd.Series(number, index=jobs.index)
 
 
 def work_seconds(jobs: pd.DataFrame) -> pd.Series[float]:
@@ -155,18 +160,22 @@ def _by_groups(
     suspects: pd.Series[bool],
     baseline: pd.Series[bool],
 ) -> _TwoSides:
+    import numpy as np
     import pandas as pd
 
     power = elasticity(log_seconds, log_work, groups)
-    against = pd.Series(float("nan"), index=groups.index)
-    among = against.copy()
-    for members in groups.groupby(groups).groups.values():
-        x = log_work[members].to_numpy(dtype="float64")
-        y = log_seconds[members].to_numpy(dtype="float64")
-        is_base, is_suspect = baseline[members].to_numpy(), suspects[members].to_numpy()
-        against[members[is_suspect]] = _over_neighbours(x, y, is_suspect, is_base, power)
-        among[members[is_base]] = _over_neighbours(x, y, is_base, is_base, power)
-    return against.dropna(), among.dropna()
+    x, y = log_work.to_numpy(dtype="float64"), log_seconds.to_numpy(dtype="float64")
+    is_base, is_suspect = baseline.to_numpy(), suspects.to_numpy()
+    against, among = np.full(len(x), np.nan), np.full(len(x), np.nan)
+    for members in groups.groupby(groups).indices.values():
+        of_group = x[members], y[members]
+        base, suspect = is_base[members], is_suspect[members]
+        against[members[suspect]] = _over_neighbours(*of_group, suspect, base, power)
+        among[members[base]] = _over_neighbours(*of_group, base, base, power)
+    return (
+        pd.Series(against, index=groups.index).dropna(),
+        pd.Series(among, index=groups.index).dropna(),
+    )
 
 
 def _by_effects(
@@ -200,7 +209,7 @@ def _by_effects(
     penalty[:2, :2] = 0.0
     inverse = np.linalg.pinv(fitted.T @ fitted + penalty)
     effects = inverse @ (fitted.T @ y[is_base])
-    left_out = 1 - np.einsum("ij,jk,ik->i", fitted, inverse, fitted)
+    left_out = 1 - ((fitted @ inverse) * fitted).sum(axis=1)
     residuals = pd.Series(y - design @ effects, index=kinds.index)
     among = residuals[baseline] / np.maximum(left_out, 0.05)
     return residuals[suspects & seen], among
@@ -216,15 +225,22 @@ def _over_neighbours(
     """Return y of each asked job over the median of its nearest base jobs, itself left out."""
     import numpy as np
 
-    order = np.flatnonzero(base)[np.argsort(x[base], kind="stable")]
-    found = np.full(int(asked.sum()), np.nan)
-    for number, job in enumerate(np.flatnonzero(asked)):
-        place = int(np.searchsorted(x[order], x[job]))
-        near = order[max(0, place - _NEIGHBOURS) : place + _NEIGHBOURS + 1]
-        distance = np.abs(x[near] - x[job])
-        near = near[(near != job) & (distance <= np.log(_WIDEST))]
-        if len(near) < 2:
-            continue
-        nearest = near[np.argsort(np.abs(x[near] - x[job]), kind="stable")[:_NEIGHBOURS]]
-        found[number] = y[job] - np.median(y[nearest] + power * (x[job] - x[nearest]))
+    jobs, order = np.flatnonzero(asked), np.flatnonzero(base)
+    found = np.full(len(jobs), np.nan)
+    if not len(order):
+        return found
+    order = order[np.argsort(x[order], kind="stable")]
+    window = np.searchsorted(x[order], x[jobs])[:, None] + np.arange(-_NEIGHBOURS, _NEIGHBOURS + 1)
+    near = order[window.clip(0, len(order) - 1)]
+    distance = np.abs(x[near] - x[jobs, None])
+    usable = (window >= 0) & (window < len(order)) & (near != jobs[:, None])
+    usable &= distance <= np.log(_WIDEST)
+    ranks = np.argsort(np.where(usable, distance, np.inf), axis=1, kind="stable")[:, :_NEIGHBOURS]
+    near, usable = np.take_along_axis(near, ranks, 1), np.take_along_axis(usable, ranks, 1)
+    carried = np.where(usable, y[near] + power * (x[jobs, None] - x[near]), np.inf)
+    carried.sort(axis=1)  # what is not usable comes last
+    count, rows = usable.sum(axis=1), np.arange(len(jobs))
+    median = (carried[rows, (count - 1) // 2] + carried[rows, count // 2]) / 2
+    enough = count >= _LEAST_NEIGHBOURS
+    found[enough] = y[jobs[enough]] - median[enough]
     return found

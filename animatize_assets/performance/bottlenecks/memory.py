@@ -90,8 +90,9 @@ def _does_harm(jobs: pd.DataFrame, near: pd.Series[bool], slower: Comparison | N
 
 def _is_full_at_times(jobs: pd.DataFrame, fill: pd.Series[float]) -> pd.Series[bool]:
     """Mark the jobs of models that leave a worker room at other times."""
-    places = jobs[["worker", "model"]].astype("string").fillna("?").agg("|".join, axis=1)
-    with_room = (fill < _ROOMY_SHARE).astype("float64").groupby(places).transform("mean")
+    places = [jobs["worker"], jobs["model"]]
+    has_room = (fill < _ROOMY_SHARE).astype("float64")
+    with_room = has_room.groupby(places, dropna=False).transform("mean")
     return with_room >= _WITH_ROOM
 
 

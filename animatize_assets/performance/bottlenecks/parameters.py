@@ -136,7 +136,8 @@ def _usual_steps(period: Period, jobs: pd.DataFrame) -> pd.Series[float]:
     """
     import pandas as pd
 
-    seen = pd.concat([period.earlier, jobs], ignore_index=True)
+    columns = [*_GROUP, "steps"]
+    seen = pd.concat([period.earlier[columns], jobs[columns]], ignore_index=True)
     usual = seen.groupby(list(_GROUP), dropna=False)["steps"].transform(
         lambda steps: steps.quantile(0.25)
     )

@@ -119,13 +119,16 @@ def everything(jobs: pd.DataFrame) -> Scope:
 
 def segments(jobs: pd.DataFrame) -> Iterator[Scope]:
     """Give the jobs of each worker, model and so on, where there are at least two of them."""
+    import pandas as pd
+
     for column in SEGMENTS:
-        counts = jobs[column].value_counts()
-        if not 2 <= len(counts) <= MOST_VALUES:
+        codes, values = pd.factorize(jobs[column])
+        if not 2 <= len(values) <= MOST_VALUES:
             continue
-        for value in counts.index[counts >= LEAST_JOBS]:
-            name = column.removesuffix("_type").replace("_", " ")
-            yield Scope(f"{name} {value}", (jobs[column] == value).to_numpy())
+        name = column.removesuffix("_type").replace("_", " ")
+        counts = pd.Series(codes[codes >= 0]).value_counts()
+        for code in counts.index[counts >= LEAST_JOBS]:
+            yield Scope(f"{name} {values[code]}", codes == code)
 
 
 def time_stretches(jobs: pd.DataFrame) -> Iterator[Scope]:
