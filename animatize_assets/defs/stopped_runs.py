@@ -29,7 +29,7 @@ def begin_with_room(
     try:
         disk.check()
     except DiskNearlyFull as error:
-        context.instance.add_run_tags(context.run_id, _STOPPED)
+        context.instance.add_run_tags(context.run.run_id, _STOPPED)
         raise dg.Failure(error.message, allow_retries=False) from error
 
 

@@ -51,8 +51,8 @@ class Room:
     def sentence(self) -> str:
         """What a person is told when it is not enough."""
         return (
-            f"The disk of {self.folder} has {self.free / GIGA:.3g} GB left of "
-            f"{self.total / GIGA:.3g} GB, and {self.kept_free / GIGA:.3g} GB are kept free "
+            f"The disk of {self.folder} has {self.free / GIGA:,.2f} GB left of "
+            f"{self.total / GIGA:,.2f} GB, and {self.kept_free / GIGA:,.2f} GB are kept free "
             "(ANIMATIZE_DISK_FREE_GB, ANIMATIZE_DISK_FREE_PERCENT): no new work begins. Free some "
             "room, `animatize sizes` tells what takes it; it goes on by itself."
         )

@@ -55,10 +55,17 @@ def test_what_was_set_aside_and_resolved_alerts_go_when_they_are_old(room: Perfo
     os.utime(room.spool.folder / "set_aside" / "old.json", (0, MONDAY.timestamp()))
     alerts = AlertStore(room.engine, clock=lambda: MONDAY)
     drafts = [
-        AlertDraft(alert_type="slow_generation", severity="low", message=name, subject=name)
+        AlertDraft(
+            alert_type="slow_generation",
+            severity="low",
+            message=name,
+            subject=name,
+            threshold_value=None,
+            actual_value=None,
+        )
         for name in ("resolved", "open")
     ]
-    resolved, _ = alerts.raise_(Judgement(alerts=drafts, cleared=())).new
+    resolved, _ = alerts.raise_(Judgement(drafts=tuple(drafts))).new
     alerts.resolve(resolved.id, "a person")
     done = keep_in_order(room, now=NOW)
     assert (done.deleted_alerts, done.removed_set_aside) == (1, 1)
