@@ -133,6 +133,11 @@ class PerformanceRoom:
         return open_recorder(self.database_url, self.folder / SPOOL)
 
     @cached_property
+    def reports(self) -> JobRecorder:
+        """What writes the records that others report, and may tell them that they are safe."""
+        return open_recorder(self.database_url, self.folder / SPOOL, is_durable=True)
+
+    @cached_property
     def spool(self) -> Spool:
         """The job records that wait on the disk, and those that were set aside."""
         return Spool(self.folder / SPOOL)
@@ -149,8 +154,9 @@ class PerformanceRoom:
         """Close the connections that were opened."""
         if "engine" in self.__dict__:
             self.engine.dispose()
-        if "recorder" in self.__dict__:
-            self.recorder.close()
+        for opened in ("recorder", "reports"):
+            if opened in self.__dict__:
+                self.__dict__[opened].close()
 
     def tracking(self, estimate: Callable[[Submission], Estimate | None] | None = None) -> Tracking:
         """Return what tracks work that is done in this process, with what it uses."""

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from animatize_assets.database.engine import open_engine
 from animatize_assets.errors import StorageFailed
@@ -44,6 +45,11 @@ second. A longer spool takes as many jobs, or one :meth:`JobRecorder.drain`."""
 
 MOST_HELD = 1_000
 """Records kept in memory while neither database nor disk takes them, a few kilobytes each."""
+
+
+Kept = Literal["recorded", "known", "spooled", "held", "refused", "lost"]
+"""Where a record is: in the database, now or from before; on the disk, to be written later; in the
+memory of this process alone; beside the spool, for no database takes it; only in the log."""
 
 
 @dataclass(frozen=True)
@@ -91,17 +97,16 @@ class JobRecorder:
         self._outage: str | None = None
         self._retry_at = 0.0
 
-    def record(self, job: JobRecord) -> None:
-        """Write a job's record, or spool it.
+    def record(self, job: JobRecord) -> Kept:
+        """Write a job's record, or spool it; returns where it is now.
 
         Waits for the database for as long as the store's engine does, and not again for
         :data:`RETRY_S` after that was in vain.
         """
         try:
-            if not self._is_written(job):
-                self._put_on_disk(job)
+            return self._written(job) or self._put_on_disk(job)
         except Exception as error:  # noqa: BLE001  # a job never fails because of its record
-            self._tell_lost(job, error)
+            return self._tell_lost(job, error)
         except BaseException:
             # Ctrl-C: the record is safe first. It does no harm if it was written: its id is there.
             self._put_on_disk(job)
@@ -146,29 +151,29 @@ class JobRecorder:
         """Close the connections of the store's engine."""
         self._store.engine.dispose()
 
-    def _is_written(self, job: JobRecord) -> bool:
+    def _written(self, job: JobRecord) -> Kept | None:
+        """Write a record to the database, after those that wait; None when that cannot be now."""
         if self._timer() < self._retry_at:
-            return False
+            return None
         if not self._turn.acquire(timeout=RECORDING_WAIT_S):
-            return False  # another thread waits for the database already
+            return None  # another thread waits for the database already
         try:
             if self._has_waiting():
                 self._import_batch()
                 if self._has_waiting():
-                    return False  # its turn comes after those
-            self._store.record(job)
+                    return None  # its turn comes after those
+            is_new = self._store.record(job)
         except Exception as error:  # noqa: BLE001  # whatever it is, the record is kept
             if is_fault_of_record(error):
-                self._put_aside(self._spool.new_id(), job, reason(error))
-                return True
+                return self._put_aside(self._spool.new_id(), job, reason(error))
             self._begin_outage(error)
-            return False
+            return None
         finally:
             self._turn.release()
         with self._books:
             self._recorded += 1
         self._end_outage()
-        return True
+        return "recorded" if is_new else "known"
 
     def _has_waiting(self) -> bool:
         return bool(self._held) or bool(self._spool.ids())
@@ -196,19 +201,19 @@ class JobRecorder:
         self._spool.remove(spool_id for spool_id in jobs if spool_id not in done.refused)
         return done.new
 
-    def _put_aside(self, spool_id: str, job: JobRecord, why: str) -> None:
+    def _put_aside(self, spool_id: str, job: JobRecord, why: str) -> Kept:
         try:
             self._spool.put_aside(spool_id, job, why)
         except StorageFailed as error:
-            self._tell_lost(job, error)
+            return self._tell_lost(job, error)
+        return "refused"
 
-    def _put_on_disk(self, job: JobRecord) -> None:
+    def _put_on_disk(self, job: JobRecord) -> Kept:
         spool_id = self._spool.new_id()
         try:
             self._spool.put(spool_id, job)
         except StorageFailed as error:
-            self._hold(spool_id, job, error)
-            return
+            return self._hold(spool_id, job, error)
         with self._books:
             self._spooled += 1
             held = dict(self._held)
@@ -216,12 +221,13 @@ class JobRecorder:
             try:
                 self._spool.put(earlier_id, earlier)
             except StorageFailed:  # told when it was first tried
-                return
+                break
             with self._books:
                 self._held.pop(earlier_id, None)
                 self._spooled += 1
+        return "spooled"
 
-    def _hold(self, spool_id: str, job: JobRecord, error: Exception) -> None:
+    def _hold(self, spool_id: str, job: JobRecord, error: Exception) -> Kept:
         _log.critical(
             "The record of job %s is neither in the database nor on the disk, and is kept in "
             "memory until this process ends; free some space. %s The record: %s",
@@ -234,11 +240,13 @@ class JobRecorder:
             if len(self._held) > MOST_HELD:
                 del self._held[next(iter(self._held))]
                 self._lost += 1
+        return "held"
 
-    def _tell_lost(self, job: JobRecord, error: Exception) -> None:
+    def _tell_lost(self, job: JobRecord, error: Exception) -> Kept:
         with self._books:
             self._lost += 1
         _log.critical("A job record is lost: %s. The record: %r", reason(error), job)
+        return "lost"
 
     def _begin_outage(self, error: Exception) -> None:
         with self._books:
@@ -262,11 +270,11 @@ class JobRecorder:
             _log.warning("The performance database takes records again.")
 
 
-def open_recorder(url: str, spool_dir: Path) -> JobRecorder:
+def open_recorder(url: str, spool_dir: Path, *, is_durable: bool = False) -> JobRecorder:
     """Return a recorder with connections of its own, which keep no job waiting.
 
-    A commit is not awaited on the disk (SQLite): a power cut may cost the latest records, never
-    the file. Telemetry is worth no more; the ledger's connections are another matter.
+    ``is_durable``: whether a commit is awaited on the disk (SQLite). A run does not: a power cut
+    may cost its latest records, never the file. Who acknowledges a record to others does.
     """
-    engine = open_engine(url, wait_s=RECORDING_WAIT_S, is_durable=False)
+    engine = open_engine(url, wait_s=RECORDING_WAIT_S, is_durable=is_durable)
     return JobRecorder(PerformanceStore(engine), spool_dir)

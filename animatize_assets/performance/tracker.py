@@ -41,7 +41,7 @@ _current: ContextVar[TrackedGenerationJob | None] = ContextVar("tracked_job", de
 class Recorder(Protocol):
     """Where records go (``recording.JobRecorder``)."""
 
-    def record(self, job: JobRecord) -> None:
+    def record(self, job: JobRecord) -> object:
         """Write a record; never raises."""
 
 

@@ -69,6 +69,7 @@ def create_app(service: Service) -> FastAPI:
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         warming = threading.Thread(target=service.warm_up, name="warm-up", daemon=True)
         warming.start()
+        service.spooled_jobs.start()
         yield
         await run_in_threadpool(warming.join)
         await run_in_threadpool(service.close)

@@ -28,6 +28,7 @@ from animatize_assets.web.gallery import Gallery
 from animatize_assets.web.job_sums import JobSums
 from animatize_assets.web.own_process import OwnProcess
 from animatize_assets.web.remembered import Remembered
+from animatize_assets.web.spooled_jobs import SpooledJobs
 from animatize_assets.web.tokens import FILE, TokenFile
 from animatize_assets.web.trainings import Trainings
 from animatize_assets.web.views import nothing
@@ -58,6 +59,7 @@ class Service:
         self.trainings = Trainings(self._start_runs)
         self.gallery = Gallery(workplace, lambda: self.dagster)
         self.batches = Batches(workplace.data_dir, self._start_batch)
+        self.spooled_jobs = SpooledJobs(lambda: self.performance.import_spooled())  # noqa: PLW0108  # opened when it looks
 
     @classmethod
     def of(cls, workplace: Workplace, *, host: str | None = None) -> Service:
@@ -169,14 +171,15 @@ class Service:
         """Close what was opened."""
         self.gallery.close()
         self.batches.close()
+        self.spooled_jobs.close()
         self._undo.close()
         if "analysis" in vars(self):
             self.analysis.close()
         opened = vars(self.workplace)  # where cached properties keep what they opened
         if "images" in opened:
             self.images.engine.dispose()
-        if "performance" in opened and "engine" in vars(self.performance):
-            self.performance.engine.dispose()
+        if "performance" in opened:
+            self.performance.close()
 
 
 def token_file(settings: Settings) -> TokenFile:

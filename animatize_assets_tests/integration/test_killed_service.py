@@ -70,7 +70,7 @@ class Clients:
                     with self._lock:
                         self._unsure.append(job_id)
                     return
-                assert answer.status_code == 200, answer.text
+                assert answer.status_code in {200, 202}, answer.text
                 with self._lock:
                     self.acknowledged.add(job_id)
                     if len(self.acknowledged) >= wanted:

@@ -6,17 +6,19 @@ clients send (``performance_requests``) and receive (``performance_models``).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Body, Path, Query
+from fastapi import APIRouter, Body, Path, Query, Response
 
 from animatize_assets.performance.alert_models import Severity
 from animatize_assets.performance.alert_store import AlertStore, alert_body
 from animatize_assets.performance.models import PipelineType, Submission
 from animatize_assets.performance.recommendations import estimate_and_recommend, estimate_body
+from animatize_assets.performance.recording import Kept
 from animatize_assets.performance.system_status import system_status
 from animatize_assets.performance.weekly_report import WEEK, monday_of
 from animatize_assets.web import views
@@ -51,6 +53,12 @@ FINDINGS_DAYS = 7
 
 LAST_ID = 2**31 - 1
 """The largest number of an alert: an integer of SQL."""
+
+_TOLD: Final[Mapping[Kept, str]] = {
+    "recorded": "is recorded",
+    "known": "was recorded before and stays as it is",
+    "spooled": "is on the service's disk and will be recorded when the database takes it",
+}
 
 
 @router.post("/estimate-time", summary="How long one job will take")
@@ -151,15 +159,41 @@ def weekly_report(
     )
 
 
-@router.post("/record-metrics", summary="Record a finished job")
-def record_metrics(job: JobReport, service: ServiceDep) -> Recorded:
+@router.post(
+    "/record-metrics",
+    summary="Record a finished job",
+    responses={
+        200: {"description": "It is in the database."},
+        202: {
+            "model": Recorded,
+            "description": "The database takes nothing at present. The record is safe on the "
+            "service's disk and comes to the database by itself; do not send it again.",
+        },
+    },
+)
+def record_metrics(job: JobReport, service: ServiceDep, response: Response) -> Recorded:
     """Record a job, once: a job id that is there already stays as it is.
 
-    When this is answered the record is in the database. After 503, send it again.
+    What is acknowledged is never lost: with 200 it is in the database, with 202 on the disk until
+    the database takes it. After 503 it is in neither: send it again.
     """
-    is_new = service.performance.store.record(job_record(job, received_at=datetime.now(UTC)))
-    told = "is recorded" if is_new else "was recorded before and stays as it is"
-    return Recorded(message=f"Job {job.job_id} {told}.", job_id=job.job_id)
+    kept = service.performance.reports.record(job_record(job, received_at=datetime.now(UTC)))
+    if kept == "refused":
+        raise Refused(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "The database cannot store this record; it is set aside, and the service's log says "
+            "where and why.",
+        )
+    if kept not in _TOLD:
+        raise Refused(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "Neither the database nor the disk takes the record now. Send it again.",
+            code="storage_failed",
+            headers={"Retry-After": "5"},
+        )
+    if kept == "spooled":
+        response.status_code = HTTPStatus.ACCEPTED
+    return Recorded(message=f"Job {job.job_id} {_TOLD[kept]}.", job_id=job.job_id)
 
 
 @router.get("/model-status", summary="The estimators that are kept, and which are in use")

@@ -15,10 +15,12 @@ from sqlalchemy.exc import OperationalError
 from animatize_assets.performance.alert_models import AlertDraft, Judgement
 from animatize_assets.performance.alert_store import AlertStore
 from animatize_assets.performance.models import JobRecord
+from animatize_assets.performance.opening import SPOOL
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.web.service import Service
 from animatize_assets.web.trainings import RETRAIN_JOB, Trainings
 from animatize_assets.workplace.opening import open_workplace
+from animatize_assets_tests.performance.broken_databases import down
 from animatize_assets_tests.performance.jobs import job
 from animatize_assets_tests.web.conftest import AnalysisHere
 
@@ -152,14 +154,50 @@ def test_a_job_is_recorded_once(client: httpx.Client, store: PerformanceStore) -
     assert [each.total_time_seconds for each in store.jobs()] == [165.4]
 
 
-def test_a_record_that_is_not_kept_is_not_acknowledged(
+def test_a_record_waits_on_the_disk_while_the_database_takes_none(
+    client: httpx.Client, service: Service, store: PerformanceStore
+) -> None:
+    with down(service.performance.reports._store.engine):
+        answer = client.post(f"{API}/record-metrics", json=REPORT)
+        again = client.post(f"{API}/record-metrics", json=REPORT | {"total_time_seconds": 1.0})
+    assert answer.status_code == again.status_code == 202
+    assert answer.json()["job_id"] == "render-1"
+    assert "when the database takes it" in answer.json()["message"]
+    service.performance.import_spooled()
+    assert [each.total_time_seconds for each in store.jobs()] == [165.4]
+
+
+def test_a_record_that_is_nowhere_is_not_acknowledged(
+    client: httpx.Client, service: Service, store: PerformanceStore
+) -> None:
+    spool = service.performance.folder / SPOOL
+    spool.parent.mkdir(parents=True, exist_ok=True)
+    spool.write_text("no folder")
+    with down(service.performance.reports._store.engine):
+        answer = client.post(f"{API}/record-metrics", json=REPORT)
+    assert answer.status_code == 503
+    assert answer.json()["code"] == "storage_failed"
+    assert "retry-after" in answer.headers
+    assert str(spool) not in answer.text
+    assert store.jobs() == []
+
+
+def test_a_record_that_no_database_takes_is_refused(
+    client: httpx.Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service.performance.reports, "record", lambda _: "refused")
+    answer = client.post(f"{API}/record-metrics", json=REPORT)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+
+
+def test_a_database_that_is_away_is_told_without_its_words(
     client: httpx.Client, store: PerformanceStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> int:
-        raise OperationalError("INSERT", {}, Exception("password=hunter2"))
+        raise OperationalError("SELECT", {}, Exception("password=hunter2"))
 
-    monkeypatch.setattr(store, "record", refuse)
-    answer = client.post(f"{API}/record-metrics", json=REPORT)
+    monkeypatch.setattr(store, "newest_id", refuse)
+    answer = client.get(f"{API}/trends")
     assert answer.status_code == 503
     assert answer.json()["code"] == "storage_failed"
     assert "retry-after" in answer.headers
