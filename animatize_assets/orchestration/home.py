@@ -7,6 +7,7 @@ unset. So both variables are exported as absolute paths before it starts.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,8 +35,9 @@ def prepare_home(data_dir: Path) -> Path:
     # The template says so too; this holds for a home with another instance file.
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     home.mkdir(parents=True, exist_ok=True)
-    if not any(home.iterdir()):
-        _write_template(home / "dagster.yaml")
+    with _alone(home):
+        if not any(home.iterdir()):
+            _write_template(home / "dagster.yaml")
     return home
 
 
@@ -49,7 +51,23 @@ def _write_template(path: Path) -> None:
 
 @contextmanager
 def open_instance(data_dir: Path) -> Iterator[DagsterInstance]:
-    """Prepare the home of ``data_dir`` and open the Dagster instance that lives there."""
-    prepare_home(data_dir)
-    with DagsterInstance.get() as instance:
+    """Prepare the home of ``data_dir`` and open the Dagster instance that lives there.
+
+    One process opens at a time: a new home's databases are made by whoever comes first, and Dagster
+    itself does not keep two from making them at once.
+    """
+    with _alone(prepare_home(data_dir)):
+        opened = DagsterInstance.get()
+    with opened as instance:
         yield instance
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Lock a folder; the kernel frees the lock of a killed process."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

@@ -11,6 +11,7 @@ Belongs here: the decision. Does not belong here: tokens and sessions themselves
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -21,12 +22,14 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from animatize_assets.errors import NotConfigured
+from animatize_assets.errors import InvalidSetting, NotConfigured
 from animatize_assets.web.limits import RateLimit
 from animatize_assets.web.problems import Refused, refusal
 from animatize_assets.web.rules import LOOKING, Rules
 from animatize_assets.web.sessions import Sessions
 from animatize_assets.web.tokens import AccessToken, Scope, TokenFile
+
+_log = logging.getLogger(__name__)
 
 COOKIE: Final = "animatize_session"
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -64,9 +67,10 @@ class Access:
 
         Raises:
             NotConfigured: others could reach it and there is no token.
+            InvalidSetting: the tokens cannot be read.
 
         """
-        if not self.is_loopback and not self.tokens.tokens():
+        if not self.tokens.tokens() and not self.is_loopback:
             raise NotConfigured(
                 "Off loopback the service needs an access token: make one with "
                 "`animatize serve --new-token NAME`, or serve on 127.0.0.1."
@@ -146,7 +150,12 @@ class AccessControl:
     def _admitted(self, scope: AsgiScope) -> Caller | None:
         request = HTTPConnection(scope)
         self._access.check_host(request)
-        caller = self._access.caller(request)
+        needs = self._rules.needs(scope)
+        unusable = None
+        try:
+            caller = self._access.caller(request)
+        except InvalidSetting as error:
+            caller, unusable = None, error
         address = request.client.host if request.client else "unknown"
         # Who guesses tokens is counted by address; a caller by the name of the token, too.
         if wait_s := self._rate.take(f"{caller.name if caller else ''}@{address}"):
@@ -158,7 +167,13 @@ class AccessControl:
             )
         if scope["method"] not in LOOKING:
             self._access.check_origin(request)
-        needs = self._rules.needs(scope)
+        if unusable is not None and (needs != "nothing" or scope["method"] not in LOOKING):
+            _log.error("Nobody is let in: %s", unusable.message)
+            raise Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "The service cannot read its access tokens; its log says why.",
+                headers={"Retry-After": "30"},
+            ) from unusable
         if needs == "nothing":
             return caller
         if caller is None:

@@ -63,6 +63,11 @@ def _disk(service: Service) -> str | None:
     )
 
 
+def _tokens(service: Service) -> str | None:
+    service.access.tokens.tokens()
+    return None
+
+
 def _images(service: Service) -> str | None:
     return _schema(service.images.engine)
 
@@ -88,6 +93,7 @@ def _dagster(service: Service) -> str | None:
 CHECKS: Final[Mapping[str, Callable[[Service], str | None]]] = {
     "data folder": _data_folder,
     "disk": _disk,
+    "access tokens": _tokens,
     "image database": _images,
     "performance database": _performance,
     "Dagster": _dagster,

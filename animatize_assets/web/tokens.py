@@ -9,10 +9,14 @@ Belongs here: the file of tokens. Does not belong here: requests (``access``).
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
+import os
 import secrets
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,7 +24,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 from upath import UPath
 
-from animatize_assets.errors import InvalidSetting
+from animatize_assets.errors import InvalidSetting, StorageFailed
 from animatize_assets.images.durable import write_whole
 from animatize_assets.records import Record
 
@@ -60,13 +64,15 @@ class TokenFile:
         """Return every token; none when there is no file.
 
         Raises:
-            InvalidSetting: the file is not what this project wrote.
+            InvalidSetting: the file cannot be read, or is not what this project wrote.
 
         """
         try:
             stat = self._path.stat()
         except FileNotFoundError:
             return ()
+        except OSError as error:
+            raise self._unreadable(error) from error
         version = stat.st_ino, stat.st_mtime_ns, stat.st_size
         with self._lock:
             if self._read is None or self._read[0] != version:
@@ -89,9 +95,6 @@ class TokenFile:
             InvalidSetting: the name is taken, or is no name.
 
         """
-        known = self.tokens()
-        if any(each.name == name for each in known):
-            raise InvalidSetting(f"There is a token named '{name}' already; remove it first.")
         token = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
         try:
             made = AccessToken(
@@ -101,29 +104,61 @@ class TokenFile:
             raise InvalidSetting(
                 f"'{name}' is no name of a token: up to 64 letters, digits, '.', '_' and '-'."
             ) from error
-        self._write((*known, made))
+        with self._alone():
+            known = self.tokens()
+            if any(each.name == name for each in known):
+                raise InvalidSetting(f"There is a token named '{name}' already; remove it first.")
+            self._write((*known, made))
         return token
 
     def remove(self, name: str) -> bool:
         """Remove a token; returns whether there was one. Its sessions end with it."""
-        known = self.tokens()
-        kept = tuple(each for each in known if each.name != name)
-        if len(kept) == len(known):
-            return False
-        self._write(kept)
+        with self._alone():
+            known = self.tokens()
+            kept = tuple(each for each in known if each.name != name)
+            if len(kept) == len(known):
+                return False
+            self._write(kept)
         return True
 
     def _parsed(self) -> tuple[AccessToken, ...]:
         try:
             return _tokens.validate_json(self._path.read_bytes())
+        except OSError as error:
+            raise self._unreadable(error) from error
         except ValidationError as error:
             raise InvalidSetting(
                 f"{self._path} is no list of access tokens; remove it and make them anew with "
                 "`animatize serve --new-token NAME`."
             ) from error
 
+    def _unreadable(self, error: OSError) -> InvalidSetting:
+        return InvalidSetting(
+            f"The access tokens in '{self._path}' cannot be read: {error.strerror}. Let this user "
+            "read that file, or remove it and make them anew."
+        )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other processes from changing the file; the kernel frees the lock of a killed one.
+
+        Raises:
+            StorageFailed: the folder cannot be made or opened.
+
+        """
+        folder = self._path.parent
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise StorageFailed(f"'{folder}' cannot keep access tokens: {error}.") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
     def _write(self, tokens: tuple[AccessToken, ...]) -> None:
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(UPath(self._path), _tokens.dump_json(tokens, indent=2))
 
 

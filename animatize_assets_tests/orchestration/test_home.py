@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from importlib.resources import files
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from animatize_assets.orchestration.home import TEMPLATE, prepare_home
+from animatize_assets.orchestration.home import TEMPLATE, open_instance, prepare_home
 from animatize_assets.orchestration.partitions import contiguous_ranges
 from animatize_assets.orchestration.process_marks import is_alive, marked_process
 
@@ -42,6 +45,28 @@ def test_a_home_that_is_given_becomes_absolute_and_stays_as_it_is(
     home = prepare_home(tmp_path / "data")
     assert os.environ["DAGSTER_HOME"] == str(home) == str(tmp_path / "mine")
     assert (home / "dagster.yaml").read_text() == "telemetry: {enabled: false}\n"
+
+
+def _open_and_look(data_dir: Path, together: Barrier, told: Queue[int]) -> None:
+    together.wait(60)
+    with open_instance(data_dir) as instance:
+        told.put(instance.get_runs_count())
+
+
+def test_processes_that_open_a_new_home_at_once_all_find_it_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DAGSTER_HOME")
+    context = multiprocessing.get_context("fork")  # Dagster is imported already
+    together, told = context.Barrier(3), context.Queue()
+    arguments = (tmp_path / "data", together, told)
+    processes = [context.Process(target=_open_and_look, args=arguments) for _ in range(3)]
+    for each in processes:
+        each.start()
+    for each in processes:
+        each.join(120)
+    assert [each.exitcode for each in processes] == [0, 0, 0]
+    assert [told.get(timeout=10) for _ in processes] == [0, 0, 0]
 
 
 def test_a_mark_lives_as_long_as_its_process(tmp_path: Path) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import httpx
 import pytest
 
-from animatize_assets.errors import NotConfigured
+from animatize_assets.errors import InvalidSetting, NotConfigured
 from animatize_assets.web.access import COOKIE, Access, is_loopback
 from animatize_assets.web.limits import LEAST_BURST
 from animatize_assets.web.service import Service, token_file
-from animatize_assets.web.tokens import TokenFile
+from animatize_assets.web.tokens import FILE, TokenFile
 from animatize_assets.workplace.opening import open_workplace
 from animatize_assets_tests.web.conftest import served
 
@@ -160,6 +161,34 @@ def test_off_loopback_the_service_does_not_start_without_a_token(tokens: TokenFi
     tokens.add("studio", "write")
     access.check_start()
     Access(tokens, is_loopback=True).check_start()
+
+
+@pytest.mark.parametrize("is_loopback", [True, False])
+def test_without_readable_tokens_it_does_not_start(tmp_path: Path, *, is_loopback: bool) -> None:
+    file = tmp_path / "tokens.json"
+    file.write_text("no tokens")
+    with pytest.raises(InvalidSetting, match="--new-token"):
+        Access(TokenFile(file), is_loopback=is_loopback).check_start()
+
+
+def test_tokens_that_became_unreadable_let_nobody_in_and_kill_nothing(
+    client: httpx.Client, tokens: TokenFile, data_dir: Path
+) -> None:
+    token = tokens.add("studio", "write")
+    (data_dir / FILE).write_text("no tokens")
+    for answer in (
+        client.get(READ, headers=bearer(token)),
+        client.get(READ),
+        client.post("/session", json={"token": token}),
+    ):
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert str(data_dir) not in answer.text
+    assert client.get("/health/live").status_code == 200
+    ready = client.get("/health/ready")
+    assert ready.status_code == 503
+    assert [each["where"] for each in ready.json()["errors"]] == ["access tokens"]
+    (data_dir / FILE).unlink()
+    assert client.get(READ).status_code == 200
 
 
 @pytest.mark.parametrize(

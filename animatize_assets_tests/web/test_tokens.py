@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,20 @@ def test_a_file_that_somebody_else_wrote_opens_nothing(path: Path, content: str)
     path.write_text(content)
     with pytest.raises(InvalidSetting, match="no list of access tokens"):
         TokenFile(path).find("anything")
+
+
+def test_a_file_that_cannot_be_read_is_told_with_the_remedy(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(InvalidSetting, match=r"cannot be read: Is a directory.*make them anew"):
+        TokenFile(path).tokens()
+
+
+def test_two_that_are_made_at_once_are_both_kept(path: Path) -> None:
+    names = [f"token-{number}" for number in range(8)]
+    with ThreadPoolExecutor(len(names)) as pool:
+        made = list(pool.map(lambda name: TokenFile(path).add(name, "read"), names))
+    assert {each.name for each in TokenFile(path).tokens()} == set(names)
+    assert all(TokenFile(path).find(token) for token in made)
 
 
 class Clock:
