@@ -30,6 +30,7 @@ from animatize_assets.orchestration.partitions import (
     image_states,
     register_images,
 )
+from animatize_assets.orchestration.queue_times import AskedRun, asked_run, finishing_in_queue
 from animatize_assets.orchestration.results import (
     ImageResult,
     ImageState,
@@ -52,6 +53,7 @@ __all__ = [
     "BATCH_TAG",
     "QUIET",
     "VERBOSE",
+    "AskedRun",
     "BatchProgress",
     "DagsterInstance",
     "DeletedRuns",
@@ -64,11 +66,13 @@ __all__ = [
     "RunSummary",
     "StageFinished",
     "archive_images",
+    "asked_run",
     "batch_progress",
     "delete_old_runs",
     "end_abandoned_runs",
     "ended_runs",
     "finishing",
+    "finishing_in_queue",
     "forget_archived",
     "forget_ended_runs",
     "image_keys",

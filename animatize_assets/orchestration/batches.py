@@ -199,6 +199,7 @@ def _run(instance: DagsterInstance, run_id: str) -> BatchProgress:
     assets = len(run.asset_selection or pipeline_assets())
     wanted = None if images is None else images * assets
     made = instance.get_run_stats(run_id).materializations
+    estimated_seconds, estimated_interval_80 = estimate_of(run.tags)
     return BatchProgress(
         batch_id=run_id,
         kind="run",
@@ -215,9 +216,17 @@ def _run(instance: DagsterInstance, run_id: str) -> BatchProgress:
         else record.create_timestamp,
         started_at=_instant(record.start_time),
         ended_at=_instant(record.end_time),
-        estimated_seconds=float(run.tags[ESTIMATED_TAG]) if ESTIMATED_TAG in run.tags else None,
-        estimated_interval_80=_interval(run.tags.get(RANGE_TAG)),
+        estimated_seconds=estimated_seconds,
+        estimated_interval_80=estimated_interval_80,
     )
+
+
+def estimate_of(
+    tags: Mapping[str, str],
+) -> tuple[float | None, tuple[float, float] | None]:
+    """Return what a run's tags say of its seconds, and the bounds of their middle 80 %."""
+    seconds = float(tags[ESTIMATED_TAG]) if ESTIMATED_TAG in tags else None
+    return seconds, _interval(tags.get(RANGE_TAG))
 
 
 def _images_of(instance: DagsterInstance, tags: Mapping[str, str]) -> int | None:

@@ -70,6 +70,7 @@ class Batches:
         self._folder = data_dir / FOLDER
         self._start = start
         self._waiting: dict[str, WaitingBatch] = {}
+        self._under_way: WaitingBatch | None = None
         self._started: LRUCache[str, tuple[WaitingBatch, DetachedRuns | None]]
         self._started = LRUCache(MOST_REMEMBERED)
         self._lock = threading.Lock()
@@ -130,6 +131,14 @@ class Batches:
                 return None
             return self._waiting[batch_id], list(self._waiting).index(batch_id)
 
+    def before(self, batch_id: str) -> tuple[WaitingBatch, ...]:
+        """Return the batches that must end before one begins: under way first, then waiting."""
+        with self._lock:
+            order = list(self._waiting)
+            place = order.index(batch_id) if batch_id in order else 0
+            under_way = () if self._under_way is None else (self._under_way,)
+            return (*under_way, *(self._waiting[each] for each in order[:place]))
+
     def queue(self) -> tuple[WaitingBatch, ...]:
         """Return the batches that no process works on yet, in the order in which they start."""
         with self._lock:
@@ -174,10 +183,13 @@ class Batches:
             with self._lock:
                 self._started[batch.batch_id] = batch, runs
                 del self._waiting[batch.batch_id]
+                self._under_way = None if runs is None else batch
             self._file(batch).unlink(missing_ok=True)
             while runs is not None and not self._stop.is_set():
                 if runs.wait(LISTEN_EVERY_S) is not None:
                     break
+            with self._lock:
+                self._under_way = None
 
     def _begin(self, batch: WaitingBatch) -> DetachedRuns | None:
         """Start a batch; one that cannot be started is given up, in words in the log."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,7 +13,8 @@ import pytest
 from animatize_assets.errors import OrchestrationFailed
 from animatize_assets.orchestration import DetachedRuns
 from animatize_assets.web import batches as module
-from animatize_assets.web.batches import FOLDER, Batches
+from animatize_assets.web.batches import FOLDER, Batches, WaitingBatch
+from animatize_assets.web.routes.batches import in_a_row
 
 
 class Process:
@@ -88,6 +90,53 @@ def test_one_runs_and_the_others_wait_in_their_order(opened: Open, starter: Star
     assert starter.next() == third.batch_id
     assert [options for _, options in starter.started] == [("--", "a"), ("--", "b"), ("--", "c")]
     assert batches.waiting("unheard-of") is batches.started("unheard-of") is None
+
+
+def test_what_goes_first_is_what_is_under_way_and_then_what_waits(
+    opened: Open, starter: Starter
+) -> None:
+    batches = opened()
+    first = batches.submit(["--", "a"], images=1)
+    starter.next()
+    second = batches.submit(["--", "b"], images=1)
+    third = batches.submit(["--", "c"], images=1)
+    assert batches.before(third.batch_id) == (first, second)
+    assert batches.before(second.batch_id) == (first,)
+    starter.processes[first.batch_id].end()
+    starter.next()
+    assert batches.before(third.batch_id) == (second,)
+
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+def waiting(seconds: float | None, interval: tuple[float, float] | None) -> WaitingBatch:
+    return WaitingBatch(
+        batch_id="b",
+        queued_at=NOW,
+        images=1,
+        options=(),
+        estimated_seconds=seconds,
+        estimated_interval_80=interval,
+    )
+
+
+def test_batches_in_a_row_end_after_the_sum_of_their_times() -> None:
+    told = in_a_row(NOW, [waiting(10.0, (8.0, 13.0)), waiting(5.0, (4.0, 7.0))])
+    assert told is not None
+    assert told.finishing_at == NOW + timedelta(seconds=15)
+    assert told.interval_80 == (NOW + timedelta(seconds=12), NOW + timedelta(seconds=20))
+    late = NOW - timedelta(seconds=1), NOW + timedelta(seconds=2)
+    shifted = in_a_row(NOW, [waiting(10.0, (8.0, 13.0))], late)
+    assert shifted is not None
+    assert shifted.interval_80 == (NOW + timedelta(seconds=7), NOW + timedelta(seconds=15))
+
+
+def test_one_without_an_interval_takes_it_from_all_and_one_without_a_time_everything() -> None:
+    told = in_a_row(NOW, [waiting(10.0, (8.0, 13.0)), waiting(5.0, None)])
+    assert told is not None
+    assert told.interval_80 is None
+    assert in_a_row(NOW, [waiting(10.0, (8.0, 13.0)), waiting(None, None)]) is None
 
 
 def test_what_waits_is_started_by_the_next_service(

@@ -71,7 +71,7 @@ class Batch(BaseModel):
     )
     finishing_at: AwareDatetime | None = Field(
         default=None,
-        description="when it will be done; null: it is, waits, or nobody can tell",
+        description="when it will be done, waiting included; null: it is, or nobody can tell",
     )
     finishing_interval_80: tuple[AwareDatetime, AwareDatetime] | None = Field(
         default=None, description="8 in 10 such batches are done between the two"

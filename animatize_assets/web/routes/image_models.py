@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from animatize_assets.animatic.models import ClipRecord
 from animatize_assets.generation.models import PictureRecord
@@ -37,6 +37,10 @@ EXAMPLE_KEY = "lighthouse-0f3c1a9b5d7e2468"
 Key = Annotated[str, Field(pattern=KEY_PATTERN, max_length=57)]
 Keys = Annotated[
     list[Key], Field(min_length=1, max_length=MOST_KEYS, description="image keys, each counts once")
+]
+KeysOrAll = Annotated[
+    Keys | Literal["all"],
+    Field(description="image keys, each counts once; or 'all': every image that was taken in"),
 ]
 Provider = Literal["local", "openai", "flux", "imagen", "comfyui"]
 Expand = Literal["off", "draft", "final"]
@@ -68,14 +72,9 @@ class ImageQuery(BaseModel):
     )
 
 
-class QuoteRequest(Sent):
-    """A list of images of which pictures may be made."""
+class _Pictures(Sent):
+    """Who would make pictures, and how large."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"image_keys": [EXAMPLE_KEY], "provider": "openai"}]}
-    )
-
-    image_keys: Keys
     provider: Provider = Field(default="local", description="who would make the pictures")
     size: Size | None = Field(
         default=None,
@@ -83,13 +82,35 @@ class QuoteRequest(Sent):
     )
 
 
-class RunRequest(QuoteRequest):
-    """A list of images and what a run over them would be asked for."""
+class _Work(_Pictures):
+    """What a run would be asked for."""
 
     expand: Expand = Field(
         default="off",
         description="whether a language model expands the prompt; draft: the cheaper one",
     )
+
+
+_EXAMPLES: list[JsonValue] = [
+    {"image_keys": [EXAMPLE_KEY], "provider": "openai"},
+    {"image_keys": "all", "provider": "openai"},
+]
+
+
+class QuoteRequest(_Pictures):
+    """A list of images of which pictures may be made."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": _EXAMPLES})
+
+    image_keys: KeysOrAll
+
+
+class RunRequest(_Work):
+    """A list of images and what a run over them would be asked for."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": _EXAMPLES})
+
+    image_keys: KeysOrAll
 
 
 def _targets(schema: dict[str, Any]) -> None:
@@ -100,9 +121,12 @@ def _styles(schema: dict[str, Any]) -> None:
     schema["enum"] = list(load_templates().style_names)
 
 
-class BatchRequest(RunRequest):
+class BatchRequest(_Work):
     """A list of images that a run shall go over."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": _EXAMPLES[:1]})
+
+    image_keys: Keys
     target: Name = Field(
         default="generic", description="model that the prompt is for", json_schema_extra=_targets
     )

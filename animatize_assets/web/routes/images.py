@@ -7,9 +7,10 @@ send and receive (``image_models``), runs (``batches``).
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from http import HTTPStatus
 from pathlib import PureWindowsPath
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, File, Path, Query, Request, Response, UploadFile
 from sqlalchemy.exc import SQLAlchemyError
@@ -130,14 +131,14 @@ def estimate(asked: RunRequest, service: ServiceDep) -> RunEstimate:
     if asked.expand != "off":
         service.workplace.check_provider("openai")  # whose models expand prompts
     request = PipelineRequest(provider=asked.provider, size=asked.size, expand=asked.expand)
-    return estimate_images(service.workplace, _once(asked.image_keys), request)
+    return estimate_images(service.workplace, _asked(service, asked.image_keys), request)
 
 
 @router.post("/quote", summary="What pictures of images would cost")
 @reads
 def quote(asked: QuoteRequest, service: ServiceDep) -> Quote:
     """Quote the money, with a 90 % interval, before anything is spent; nobody is asked."""
-    keys = _once(asked.image_keys)
+    keys = _asked(service, asked.image_keys)
     return quote_pictures(service.workplace, keys, asked.provider, asked.size)
 
 
@@ -166,6 +167,7 @@ def rate(image_key: ImageKey, rating: Rating, service: ServiceDep) -> Rated:
     return Rated(image_key=image_key, rating=rating.rating, jobs=[job.job_id for job in jobs])
 
 
+@router.head("/{image_key:image_key}/{part:image_part}", include_in_schema=False)
 @router.get(
     "/{image_key:image_key}/{part:image_part}",
     summary="A file of an image",
@@ -189,7 +191,7 @@ def image_part(
     request: Request,
     service: ServiceDep,
 ) -> Response:
-    """Send a file, or a range of its bytes."""
+    """Send a file, or a range of its bytes. HEAD tells the same without them (RFC 9110, 9.3.2)."""
     return answer_with(request, service, image_key, part)
 
 
@@ -200,8 +202,9 @@ def file_name(given: str | None) -> str:
     return shown or "upload"
 
 
-def _once(keys: list[str]) -> list[str]:
-    return list(dict.fromkeys(keys))
+def _asked(service: Service, keys: list[str] | Literal["all"]) -> Sequence[str]:
+    """Return the keys of a list, each once."""
+    return service.workplace.known_keys() if keys == "all" else list(dict.fromkeys(keys))
 
 
 def _register(service: Service, image_key: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,37 @@ def test_a_batch_goes_from_asked_for_to_complete(
     assert (run["kind"], run["status"], run["images"]) == ("run", "complete", 2)
     assert client.get("/api/images").json()["counts"] == {"complete": 2}
     assert client.get(f"/api/images/{keys[0]}/clip").headers["content-type"] == "video/mp4"
+
+
+class GoingOn:
+    """A process that goes on until the test ends it."""
+
+    def __init__(self) -> None:
+        self.ended = threading.Event()
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        return 0 if self.ended.wait(timeout_s) else None
+
+
+def test_batches_that_wait_know_when_they_will_be_done(
+    client: httpx.Client,
+    service: Service,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    process = GoingOn()
+    monkeypatch.setattr(service.batches, "_start", lambda *_: process)
+    keys = ingest(service, tmp_path / "in", 2)
+    asked = [client.post(BATCHES, json={"image_keys": keys}).json() for _ in range(3)]
+    try:
+        told = [client.get(f"{BATCHES}/{each['batch_id']}").json() for each in asked]
+        begin = datetime.fromisoformat(told[0]["queued_at"])
+        for place, each in enumerate(told, start=1):
+            assert each["status"] == "queued"
+            seconds = (datetime.fromisoformat(each["finishing_at"]) - begin).total_seconds()
+            assert seconds >= place * each["estimated_seconds"]
+    finally:
+        process.ended.set()
 
 
 @pytest.mark.parametrize(

@@ -287,6 +287,12 @@ def test_a_clip_can_be_had_in_parts(client: httpx.Client, made: str) -> None:
     whole = client.get(path)
     size = len(whole.content)
     assert whole.headers["accept-ranges"] == "bytes"
+    head = client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
+    for name in ("content-length", "content-type", "etag", "accept-ranges"):
+        assert head.headers[name] == whole.headers[name]
+    some = client.head(path, headers={"range": "bytes=10-19"})
+    assert (some.status_code, some.headers["content-length"]) == (206, "10")
 
     def part(wanted: str, **headers: str) -> httpx.Response:
         return client.get(path, headers={"range": wanted, **headers})
@@ -313,6 +319,19 @@ def test_a_part_that_is_not_there_is_told(
 
 
 # --- before and after a run -----------------------------------------------------------------
+
+
+def test_all_images_are_estimated_and_quoted_without_naming_them(
+    client: httpx.Client, service: Service, tmp_path: Path
+) -> None:
+    for what in ("estimate", "quote"):
+        nothing = client.post(f"{IMAGES}/{what}", json={"image_keys": "all"})
+        assert nothing.status_code == 200, nothing.text
+    keys = ingest(service, tmp_path, 3)
+    for what in ("estimate", "quote"):
+        everything = client.post(f"{IMAGES}/{what}", json={"image_keys": "all"}).json()
+        assert everything == client.post(f"{IMAGES}/{what}", json={"image_keys": keys}).json()
+        assert client.post(f"{IMAGES}/{what}", json={"image_keys": "some"}).status_code == 422
 
 
 def test_a_list_is_estimated_and_quoted_as_on_the_command_line(
