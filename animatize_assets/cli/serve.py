@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from animatize_assets.cli.terminal import Terminal
+from animatize_assets.performance.nvml import NvidiaMonitor
 from animatize_assets.web.server import serve as serve_until_ended
 from animatize_assets.web.service import Service, token_file
 from animatize_assets.web.tokens import Scope, TokenFile
@@ -24,7 +27,7 @@ def serve(
 
     Raises:
         NotConfigured: off loopback without any token.
-        InvalidSetting: the name of a token is taken, or is none.
+        InvalidSetting: the name of a token is taken, or is none; the tokens cannot be read.
     """
     if scope is not None and new_token is None:
         raise click.UsageError("--scope is of a token: say --new-token NAME, too.")
@@ -43,7 +46,8 @@ def serve(
         terminal.document({"url": address})
         terminal.say(f"Serving on {address} (the API: /openapi.json); Ctrl-C ends it.")
 
-    serve_until_ended(Service.of(workplace, host=host), host=host, port=port, on_ready=ready)
+    service = Service.of(replace(workplace, gpu_monitor=NvidiaMonitor()), host=host)
+    serve_until_ended(service, host=host, port=port, on_ready=ready)
     return 0
 
 

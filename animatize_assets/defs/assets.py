@@ -169,7 +169,9 @@ def build_image_pipeline(
         progress = open_progress(bench, selected)
         progress.begin(context.partition_keys, context.run.run_id)
         with (
-            run_telemetry(context.run.run_id, "image_pipeline", bench.queue_seconds),
+            run_telemetry(
+                context.run.run_id, "image_pipeline", bench.queue_seconds, context.run.tags
+            ),
             closing(bench),
             closing(progress),
             closing(outcomes),

@@ -69,7 +69,7 @@ def tracked_step(
     }
     job_id = f"{run_id}/{job_type}"
     with (
-        run_telemetry(run_id, job_type, waited_s),
+        run_telemetry(run_id, job_type, waited_s, context.run.tags),
         performance.room().tracking().track(job_id, "image", known) as job,
     ):
         yield

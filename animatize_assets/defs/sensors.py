@@ -20,6 +20,7 @@ from animatize_assets.defs.launch_estimates import estimate_tags, tags_or_none
 from animatize_assets.defs.partitions import IMAGE_PARTITIONS, images, range_tags
 from animatize_assets.defs.performance import PerformanceResource
 from animatize_assets.defs.resources import Stores
+from animatize_assets.defs.run_telemetry import asking, note_asked
 from animatize_assets.defs.stopped_runs import STOPPED_TAG
 from animatize_assets.errors import DiskNearlyFull
 from animatize_assets.generation.local import LocalProvider
@@ -77,9 +78,11 @@ def new_uploads(context: dg.SensorEvaluationContext, stores: Stores) -> dg.Senso
                 f"{len(decision.given_up)} given up in {uploads}."
             ),
         )
-    request = dg.RunRequest(
-        run_config={"ops": {INGEST_OP: {"config": {"files": list(decision.batch)}}}}
-    )
+    with asking("new_uploads") as traced:
+        request = dg.RunRequest(
+            run_config={"ops": {INGEST_OP: {"config": {"files": list(decision.batch)}}}},
+            tags=dict(traced),
+        )
     return dg.SensorResult(cursor=cursor, run_requests=[request])
 
 
@@ -105,8 +108,9 @@ def new_images(
         return dg.SensorResult(
             cursor=cursor, skip_reason=dg.SkipReason("All registered images were asked for before.")
         )
-    told = tags_or_none(lambda: _estimated(keys, stores, performance))
-    request = dg.RunRequest(tags={**told, **range_tags(keys)})
+    with asking("new_images") as traced:
+        told = tags_or_none(lambda: _estimated(keys, stores, performance))
+        request = dg.RunRequest(tags={**told, **range_tags(keys), **traced})
     return dg.SensorResult(cursor=cursor, run_requests=[request])
 
 
@@ -115,12 +119,15 @@ def _estimated(
 ) -> Mapping[str, str]:
     """Tell how long the chain of ``keys`` takes as it is asked for here: all made on this machine.
 
+    Each image's trace is told, too, that its chain was asked for.
+
     By the formula and finished jobs: loading an estimator costs seconds, and the daemon looks at
     one sensor after the other. The run itself asks the estimator, where there is one.
     """
     opened, _ = stores.open()
     room = performance.room()
     try:
+        note_asked(opened, keys)
         return estimate_tags(
             opened,
             keys,

@@ -10,7 +10,7 @@ See https://prometheus.io/docs/practices/naming/.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,12 @@ from animatize_assets.performance.job_counts import BOUNDS, Counts, Kind
 if TYPE_CHECKING:
     from animatize_assets.generation.spending import Totals
     from animatize_assets.performance.alert_models import ProviderState, Spending
+    from animatize_assets.performance.gpu import GpuReading
 
+MOST_GPUS = 8
+"""Devices, or MIG instances of them, that are told: three series each."""
+
+_MEGA = 1_000_000
 
 _HISTOGRAMS: tuple[tuple[Kind, str, str, tuple[str, ...]], ...] = (
     ("seconds", "animatize_job_duration_seconds", "Jobs that ended well.", ("job_type",)),
@@ -67,6 +72,8 @@ class Readings:
     """Breakers of which somebody knows how they are."""
     spending: tuple[Spending, ...] = ()
     """Of each limit of a day."""
+    gpus: tuple[GpuReading, ...] = ()
+    """Of this machine, at this moment."""
 
 
 def families(now: Readings) -> Iterator[Metric]:
@@ -109,6 +116,31 @@ def families(now: Readings) -> Iterator[Metric]:
         ("limit",),
         {(each.limit_name,): each.spent_usd for each in now.spending},
     )
+    yield from _of_gpus(now.gpus[:MOST_GPUS])
+
+
+def _of_gpus(gpus: Sequence[GpuReading]) -> Iterator[Metric]:
+    """Name them as OpenTelemetry does, in Prometheus' spelling.
+
+    See https://opentelemetry.io/docs/specs/semconv/hardware/gpu/. What a device does not tell is
+    left out, and of a machine without any nothing is told.
+    """
+    told = (
+        ("utilization_ratio", "Share of the time in which a GPU computed.", "utilization", 0.01),
+        ("memory_usage_bytes", "Memory of a GPU that is in use.", "memory_used_mb", _MEGA),
+        ("memory_limit_bytes", "Memory of a GPU in all.", "memory_total_mb", _MEGA),
+    )
+    for name, said, field_name, unit in told if gpus else ():
+        yield _gauge(
+            f"hw_gpu_{name}",
+            said,
+            ("hw_id", "hw_name"),
+            {
+                (each.index, each.name or ""): value * unit
+                for each in gpus
+                if (value := getattr(each, field_name)) is not None
+            },
+        )
 
 
 def _of_jobs(jobs: Counts) -> Iterator[Metric]:

@@ -29,6 +29,7 @@ def read(
     """
     engine = workplace.images.engine
     alerts = AlertStore(workplace.performance.engine)
+    monitor = workplace.performance.gpu_monitor
     return Readings(
         jobs=jobs,
         calls=tuple(each for each in totals(engine) if each.provider in PROVIDERS),
@@ -44,4 +45,5 @@ def read(
             each for each in provider_states(engine, now=now) if each.provider in PROVIDERS
         ),
         spending=tuple(spending(engine, workplace.settings, now=now)),
+        gpus=() if monitor is None else monitor.read(),
     )

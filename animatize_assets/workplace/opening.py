@@ -30,6 +30,7 @@ from animatize_assets.settings import Settings
 from animatize_assets.workplace.from_settings import generation_setup, performance_room
 
 if TYPE_CHECKING:
+    from animatize_assets.performance.gpu import GpuMonitor
     from animatize_assets.performance.opening import PerformanceRoom
 
 DATABASE = "animatize.db"
@@ -39,9 +40,13 @@ MISREAD = "%?"
 
 @dataclass(frozen=True)
 class Workplace:
-    """The data folder of this process and what is stored there, opened when first used."""
+    """The data folder of this process and what is stored there, opened when first used.
+
+    ``gpu_monitor``: what reads the GPUs of this machine, in a process that watches them.
+    """
 
     settings: Settings
+    gpu_monitor: GpuMonitor | None = None
 
     @property
     def data_dir(self) -> Path:
@@ -74,7 +79,7 @@ class Workplace:
     @cached_property
     def performance(self) -> PerformanceRoom:
         """The job records and what is learned from them; connected when they are used."""
-        return performance_room(self.settings)
+        return performance_room(self.settings, self.gpu_monitor)
 
     def check_provider(self, name: str) -> None:
         """Return when the provider ``name`` is set up.

@@ -13,8 +13,9 @@ from typing import Literal
 from animatize_assets.settings import Settings
 from animatize_assets.telemetry.logs import PACKAGE, logging_as
 
-Role = Literal["command", "run", "service"]
-"""What a process is: a command of the command line, a run of Dagster's, the web service."""
+Role = Literal["command", "run", "service", "code_server"]
+"""What a process is: a command of the command line, a run of Dagster's, the web service, what
+answers Dagster's daemon when it asks our sensors."""
 
 SERVER_LOGGERS = ("uvicorn.error",)
 """Of the web server; each request has a line of ours or none."""

@@ -16,8 +16,10 @@ from animatize_assets.defs.performance import PerformanceResource
 from animatize_assets.defs.resources import Stores
 from animatize_assets.defs.run_tags import ESTIMATED_TAG, METHOD_TAG
 from animatize_assets.defs.sensors import new_images, new_uploads
+from animatize_assets.telemetry.tracing import IMAGE_KEY
 from animatize_assets_tests.defs.runs import QUIET, cheap_definitions, states
 from animatize_assets_tests.pipeline.cheap import made, write_images
+from animatize_assets_tests.telemetry.spans import attributes, linked, watched
 
 PERFORMANCE = PerformanceResource(nvidia=NvidiaMonitorResource())
 
@@ -101,6 +103,29 @@ def test_dropped_files_become_complete_images_in_two_runs(daemon: Daemon, data_d
     )
     assert daemon.tick() == 0
     assert daemon.tick() == 0
+
+
+def test_traces_go_from_the_sensors_into_what_they_ask_for(daemon: Daemon, data_dir: Path) -> None:
+    write_images(data_dir / "uploads", 2)
+    with watched() as spans:
+        assert daemon.tick() == 0
+    assert not [each for each in spans if each.name.startswith("sensor ")]
+    with watched() as spans:
+        assert daemon.tick() == 2
+    taken_in = [each for each in spans if each.name == "ingest image"]
+    assert len(taken_in) == 2
+    assert spans.above(taken_in[0]) == ["run ingest_files", "sensor new_uploads"]
+    sensor, run = spans.named("sensor new_images"), spans.named("run image_pipeline")
+    assert spans.above(run) == ["sensor new_images"]
+    asked = [each for each in spans if each.name == "ask for image"]
+    made_here = [each for each in spans if each.name == "animate image"]
+    keys = set(daemon.instance.get_dynamic_partitions("images"))
+    for found, origin in ((asked, sensor), (made_here, run)):
+        assert {attributes(each)[IMAGE_KEY] for each in found} == keys
+        assert all(linked(each) == [origin.context.span_id] for each in found if origin.context)
+        assert {each.context.trace_id for each in found if each.context} == {
+            each.context.trace_id for each in taken_in if each.context
+        }
 
 
 ODD_NAMES = (b"caf\xe9.png", b"-rf.png", b"new\nline.png", b"a" * 250 + b".png", b"null", b"~")

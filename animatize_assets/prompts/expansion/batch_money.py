@@ -22,6 +22,7 @@ from animatize_assets.prompts.expansion.text_models import (
     most_usd,
     usage_of,
 )
+from animatize_assets.telemetry.metrics import add_cost
 
 if TYPE_CHECKING:
     from openai.types import Batch
@@ -86,6 +87,7 @@ class BatchMoney:
         if call_id is not None:
             bill = bill_of(remote, answers, self.model(batch.model))
             self._accounts.settle(call_id, cost_usd=bill.cost_usd, usage=bill.usage)
+            add_cost("openai", "batch", bill.cost_usd)
 
     def _open_row(self, batch: BatchRow) -> str | None:
         rows = self._accounts.open_rows(purpose="batch")

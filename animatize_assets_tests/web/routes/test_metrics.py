@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import insert
@@ -22,10 +26,12 @@ from animatize_assets.database.tables import (
     provider_health,
 )
 from animatize_assets.performance.alert_models import SEVERITIES
+from animatize_assets.performance.gpu import GpuReading
 from animatize_assets.performance.job_counts import ERROR_TYPES, JOB_TYPES, PROVIDERS
 from animatize_assets.performance.models import PIPELINE_TYPES, JobRecord, Promise
 from animatize_assets.web.service import Service
 from animatize_assets_tests.performance.jobs import MONDAY, job
+from animatize_assets_tests.performance.stubbed_nvml import ONE_GPU, compiled_stub
 
 MOST_SERIES = 500
 """The issue's figure."""
@@ -185,6 +191,78 @@ def test_money_caches_breakers_and_images_are_told(client: httpx.Client, service
         assert value(found, "animatize_open_alerts", severity=severity) == 0
 
 
+class Gpus:
+    """A monitor that tells what the test says."""
+
+    problem = foreign_pids = None
+    is_exclusive = False
+
+    def __init__(self, *readings: GpuReading) -> None:
+        self._readings = readings
+
+    def read(self) -> tuple[GpuReading, ...]:
+        return self._readings
+
+
+def watching(service: Service, *readings: GpuReading) -> None:
+    """Let the service of the test, whose room may be open already, watch such GPUs."""
+    object.__setattr__(service.performance, "gpu_monitor", Gpus(*readings))
+
+
+def test_gpus_are_told_as_far_as_they_tell(client: httpx.Client, service: Service) -> None:
+    watching(
+        service,
+        GpuReading("0", "GPU-0", "Big", 40.0, 6_000.0, 80_000.0),
+        GpuReading("1.0", None, None, None, 1_000.0, None, is_mig=True),
+    )
+    found = scraped(client)
+    big = {"hw_id": "0", "hw_name": "Big"}
+    assert value(found, "hw_gpu_utilization_ratio", **big) == pytest.approx(0.4)
+    assert value(found, "hw_gpu_memory_usage_bytes", **big) == 6e9
+    assert value(found, "hw_gpu_memory_limit_bytes", **big) == 8e10
+    instance = {"hw_id": "1.0", "hw_name": ""}
+    assert value(found, "hw_gpu_utilization_ratio", **instance) is None
+    assert value(found, "hw_gpu_memory_usage_bytes", **instance) == 1e9
+
+
+def test_a_machine_without_gpus_tells_of_none(client: httpx.Client) -> None:
+    assert not [name for name in scraped(client) if name.startswith("hw_")]
+
+
+READ_GPUS = """
+from dataclasses import replace
+from datetime import UTC, datetime
+from prometheus_client import CollectorRegistry, generate_latest
+from animatize_assets.performance.nvml import NvidiaMonitor
+from animatize_assets.web.metrics_page import families
+from animatize_assets.web.metrics_readings import read
+from animatize_assets.workplace.opening import open_workplace
+workplace = replace(open_workplace(), gpu_monitor=NvidiaMonitor())
+for family in families(read(workplace, jobs=(), images={}, now=datetime.now(UTC))):
+    for sample in family.samples:
+        if family.name.startswith("hw_"):
+            print(family.name, sample.labels, sample.value)
+"""
+
+
+def test_the_driver_of_nvidia_is_asked(tmp_path: Path) -> None:
+    library, state = compiled_stub(tmp_path), tmp_path / "state"
+    state.write_text("".join(f"{key}={told}\n" for key, told in ONE_GPU.items()))
+    done = subprocess.run(
+        [sys.executable, "-c", READ_GPUS],
+        env=os.environ | {"LD_LIBRARY_PATH": str(library), "NVML_STUB_STATE": str(state)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    device = "{'hw_id': '0', 'hw_name': 'Stub 80GB'}"
+    assert done.stdout.splitlines() == [
+        f"hw_gpu_utilization_ratio {device} 0.4",
+        f"hw_gpu_memory_usage_bytes {device} 6000000000.0",
+        f"hw_gpu_memory_limit_bytes {device} 80000000000.0",
+    ]
+
+
 def everything(service: Service, number_of_images: int) -> None:
     """Every label with every value that it takes, and values that nobody knows."""
     error_types = (*ERROR_TYPES, *UNKNOWN)
@@ -239,6 +317,7 @@ def everything(service: Service, number_of_images: int) -> None:
         ),
     )
     add_images(service, number_of_images)
+    watching(service, *(GpuReading(str(n), None, f"GPU {n}", 1.0, 1.0, 1.0) for n in range(20)))
 
 
 def test_there_are_few_series_however_much_there_is(
@@ -276,8 +355,8 @@ def test_the_page_lists_every_metric(client: httpx.Client, service: Service) -> 
         f"{family.name}_total" if family.type == "counter" else family.name
         for family in scraped(client).values()
     }
-    listed = set(re.findall(r"`(animatize_[a-z_]+)`", PAGE.read_text(encoding="utf-8")))
-    assert listed == {name for name in told if name.startswith("animatize_")}
+    listed = set(re.findall(r"`((?:animatize|hw_gpu)_[a-z_]+)`", PAGE.read_text(encoding="utf-8")))
+    assert listed == {name for name in told if name.startswith(("animatize_", "hw_"))}
 
 
 def test_openmetrics_is_told_to_who_asks_for_it(client: httpx.Client) -> None:
