@@ -326,6 +326,19 @@ def unarchive() -> None:
     """
 
 
+@animatize.command(short_help="Pictures made ahead at night, and what they were worth.")
+@click.argument("what", type=click.Choice(["run", "collect", "report"]), default="run")
+@click.option("--dry-run", is_flag=True, help="Only show what would be made, and why not more.")
+@_command
+def pregenerate() -> None:
+    """Make pictures that will probably be asked for: in batches, or on your own hardware.
+
+    run does a night's work now, within ANIMATIZE_PREGENERATION_*; --dry-run shows each picture with
+    its probability, cost and time. collect takes what batches brought. report tells by night what
+    was used, wasted and saved. Exit code 1 when a picture failed.
+    """
+
+
 @animatize.command(short_help="What was paid, and calls whose outcome nobody knows yet.")
 @click.argument("what", type=click.Choice(["show", "reconcile", "write-off"]), default="show")
 @click.argument("call_id", metavar="[CALL_ID]", required=False)
@@ -344,6 +357,17 @@ def ledger() -> None:
     they made; what flux never named is written off when flux keeps it no longer. write-off closes
     the call CALL_ID, of which only the provider's bill tells (openai, imagen). Exit code 1 while
     calls are open, which count as possible spend, or when CALL_ID is none that is open.
+    """
+
+
+@animatize.command(short_help="Move everything that is recorded to PostgreSQL.")
+@_command
+def migrate() -> None:
+    """Copy an embedded instance's databases to PostgreSQL, all of them or none.
+
+    The targets are ANIMATIZE_DATABASE_URL, ANIMATIZE_DAGSTER_DATABASE_URL and, once something was
+    trained, ANIMATIZE_MLFLOW_TRACKING_URI: three empty databases. Every table is compared
+    afterwards. Stop the daemon and the service before. The files stay as they are.
     """
 
 

@@ -22,6 +22,12 @@ from animatize_assets.defs.performance_assets import performance_assets, perform
 from animatize_assets.defs.performance_jobs import performance_jobs
 from animatize_assets.defs.performance_schedules import build_performance_schedules
 from animatize_assets.defs.performance_sensors import build_performance_sensors
+from animatize_assets.defs.pregeneration import (
+    build_pregeneration_schedules,
+    build_pregeneration_sensor,
+    pregeneration_assets,
+    pregeneration_jobs,
+)
 from animatize_assets.defs.resources import default_resources
 from animatize_assets.defs.sensors import INTERVAL_S, build_sensors
 from animatize_assets.settings import Settings
@@ -46,16 +52,19 @@ def build_definitions(
             build_image_pipeline(code_versions, resources["scene_models"]),
             *performance_assets,
             *housekeeping_assets,
+            *pregeneration_assets,
         ],
         asset_checks=performance_checks,
-        jobs=[*default_jobs, *performance_jobs, *housekeeping_jobs],
+        jobs=[*default_jobs, *performance_jobs, *housekeeping_jobs, *pregeneration_jobs],
         schedules=[
             *build_performance_schedules(time_zone),
             *build_housekeeping_schedules(time_zone),
+            *build_pregeneration_schedules(time_zone),
         ],
         sensors=[
             *build_sensors(sensor_interval_s),
             build_expansion_sensor(),
+            build_pregeneration_sensor(),
             build_disk_sensor(),
             *build_performance_sensors(),
         ],

@@ -7,8 +7,9 @@ prices (``catalogue.yaml``), what a failure means (``openai_failures``), asking 
 from __future__ import annotations
 
 import asyncio
+import base64
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from animatize_assets.errors import ProviderError
 from animatize_assets.generation.catalogue import cost_of, expected_cost, nearest_size
@@ -26,6 +27,7 @@ from animatize_assets.generation.picture_call import (
     part_of,
     text_of,
 )
+from animatize_assets.generation.remembered import Remembered
 from animatize_assets.generation.source_image import encoded_source
 
 if TYPE_CHECKING:
@@ -37,6 +39,16 @@ if TYPE_CHECKING:
     from animatize_assets.generation.catalogue import ProviderModel
 
 BASE_URL = "https://api.openai.com/v1"
+
+
+@dataclass(frozen=True)
+class BatchLine:
+    """One call of a batch."""
+
+    endpoint: Literal["/v1/images/generations", "/v1/images/edits"]
+    body: dict[str, Any]
+    remembered: Remembered
+    """What is true of the picture, whenever it comes."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +99,28 @@ class OpenAIPictures:
         if self._client is not None:
             await self._client.close()
             self._client = None
+
+    def batch_line(self, request: PictureRequest) -> BatchLine:
+        """Return the call that :meth:`make` would make as a line of a batch.
+
+        A batch is JSON throughout, so the source travels as a data URL.
+        """
+        body = self._parameters(request)
+        width, height = nearest_size(self._model, request.width, request.height)
+        remembered = Remembered(
+            provider=self.name,
+            model=self.model,
+            seed=None,
+            asked_size=(width, height),
+            notes=(*self._text(request)[1], *self._notes(request)),
+        )
+        source = body.pop("image", None)
+        if source is None:
+            return BatchLine("/v1/images/generations", body, remembered)
+        _, content, media_type = source
+        encoded = base64.b64encode(content).decode()
+        body["images"] = [{"image_url": f"data:{media_type};base64,{encoded}"}]
+        return BatchLine("/v1/images/edits", body, remembered)
 
     async def make(self, request: PictureRequest, call: Call) -> MadePicture:
         """Make the picture that ``request`` describes, in one call.
@@ -162,11 +196,8 @@ class OpenAIPictures:
                 remote_id=answer.request_id,
                 billed_usd=None,
             )
-        usage = _usage(said)
+        usage = usage_of(said)
         asked = nearest_size(self._model, request.width, request.height)
-        other = None if asked == (request.width, request.height) else asked
-        left_out = request.with_source and not self._edit
-        notes = notes_on(self._model, other, source_left_out=left_out)
         pictures = list_in(said, "data")
         return made_from(
             pictures[0].get("b64_json") if pictures else None,
@@ -176,8 +207,14 @@ class OpenAIPictures:
             cost_usd=cost_of(self._model, usage),
             usage=usage,
             remote_id=answer.request_id,
-            notes=[*self._text(request)[1], *notes],
+            notes=[*self._text(request)[1], *self._notes(request)],
         )
+
+    def _notes(self, request: PictureRequest) -> list[str]:
+        asked = nearest_size(self._model, request.width, request.height)
+        other = None if asked == (request.width, request.height) else asked
+        left_out = request.with_source and not self._edit
+        return notes_on(self._model, other, source_left_out=left_out)
 
 
 def _client(key: str, base_url: str) -> openai.AsyncOpenAI:
@@ -195,7 +232,8 @@ def _client(key: str, base_url: str) -> openai.AsyncOpenAI:
     )
 
 
-def _usage(said: Mapping[str, Any]) -> Usage:
+def usage_of(said: Mapping[str, Any]) -> Usage:
+    """Return what an answer says that it used up."""
     told = part_of(said, "usage")
     asked, answered = part_of(told, "input_tokens_details"), part_of(told, "output_tokens_details")
     return Usage(

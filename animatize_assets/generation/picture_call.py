@@ -135,6 +135,14 @@ def count_in(said: Mapping[str, Any], name: str) -> int | None:
     return number if 0 <= number <= MOST_TOKENS else None
 
 
+def picture_bytes(encoded: object) -> bytes:
+    """Return what base64 holds; nothing when it is none."""
+    try:
+        return b64decode(encoded, validate=True) if isinstance(encoded, str) else b""
+    except (binascii.Error, ValueError):
+        return b""
+
+
 def made_from(
     encoded: object,
     *,
@@ -152,10 +160,7 @@ def made_from(
         ProviderError: it holds none; ``bad_output``, billed ``cost_usd``.
 
     """
-    try:
-        content = b64decode(encoded, validate=True) if isinstance(encoded, str) else b""
-    except (binascii.Error, ValueError):
-        content = b""
+    content = picture_bytes(encoded)
     media_type, size = media_type_of(content), size_of(content)
     if media_type is None or size is None:
         raise ProviderError(

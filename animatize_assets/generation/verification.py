@@ -7,6 +7,7 @@ here: taste.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from io import BytesIO
 
 from PIL import Image, ImageStat
@@ -46,7 +47,22 @@ def verify_picture(made: MadePicture, request: PictureRequest) -> None:
     Raises:
         ProviderError: it is not; the kind is ``bad_output``, and the call is counted as billed.
     """
-    problem = _problem(made, request)
+    asked = (request.width, request.height)
+    verify_against(made, asked, source_spread=lambda: float(request.source.std()))
+
+
+def verify_against(
+    made: MadePicture, asked: tuple[int, int], *, source_spread: Callable[[], float]
+) -> None:
+    """Return as :func:`verify_picture` does, where the request is not here any more.
+
+    ``asked``: the request's width and height, px. ``source_spread`` gives the standard deviation of
+    all values of the source image, 0..255; only of a flat picture it is asked.
+
+    Raises:
+        ProviderError: it is not what was asked for (``bad_output``).
+    """
+    problem = _problem(made, asked, source_spread)
     if problem is not None:
         raise ProviderError(
             f"{made.provider} returned a picture that cannot be used: {problem}.",
@@ -64,19 +80,21 @@ def media_type_of(content: bytes) -> MediaType | None:
     return None
 
 
-def _problem(made: MadePicture, request: PictureRequest) -> str | None:
+def _problem(
+    made: MadePicture, asked: tuple[int, int], source_spread: Callable[[], float]
+) -> str | None:
     if len(made.content) > MAX_BYTES:
         return f"it has {len(made.content)} bytes, more than {MAX_BYTES}"
     if media_type_of(made.content) != made.media_type:
         return f"its bytes are not {made.media_type}"
     try:
         with Image.open(BytesIO(made.content), formats=[_FORMATS[made.media_type]]) as picture:
-            if wrong := _wrong_size(picture.size, made, request):
+            if wrong := _wrong_size(picture.size, made, asked):
                 return wrong
             spread = _spread(picture.convert("RGB"))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return f"it does not decode ({error})"
-    if spread < BLANK_SPREAD and request.source.std() >= SOURCE_SPREAD:
+    if spread < BLANK_SPREAD and source_spread() >= SOURCE_SPREAD:
         return "it is blank"
     return None
 
@@ -89,9 +107,9 @@ def _spread(picture: Image.Image) -> float:
     return math.sqrt(max(0.0, sum(told.sum2) / count - mean**2))
 
 
-def _wrong_size(size: tuple[int, int], made: MadePicture, request: PictureRequest) -> str | None:
+def _wrong_size(size: tuple[int, int], made: MadePicture, wanted: tuple[int, int]) -> str | None:
     """Say how the size of a picture differs from what was asked, before it is decoded."""
-    asked = made.asked_size or (request.width, request.height)
+    asked = made.asked_size or wanted
     if size != (made.width, made.height):
         return f"it is {size[0]}x{size[1]} px, declared was {made.width}x{made.height}"
     if size[0] * size[1] > MAX_PIXELS:

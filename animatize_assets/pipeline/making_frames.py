@@ -79,7 +79,7 @@ def make_picture(work: Work, draft: Draft) -> PictureRecord:
 
     """
     with work.phases.phase("open"):
-        order = _order(work, draft.fingerprint)
+        order = picture_order(work, draft.fingerprint)
     # The desk is for computing: whoever waits for another's computer leaves it.
     away = work.workshop.desks.left() if order.provider != "local" else nullcontext()
     with work.phases.phase("generate"), away:
@@ -109,10 +109,11 @@ def make_picture(work: Work, draft: Draft) -> PictureRecord:
         reproducible=made.reproducible,
         usage=made.usage,
         reuse=obtained.reuse,
+        prompt=order.request.prompt.positive,
     )
 
 
-def _order(work: Work, fingerprint: str) -> PictureOrder:
+def picture_order(work: Work, fingerprint: str) -> PictureOrder:
     """Put together what is asked of the source of pictures."""
     prompt = work.input("motion_prompt", MotionPrompt)
     provider = work.workshop.pictures.provider(work.request.provider)

@@ -239,6 +239,13 @@ def digest_of(content: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def fingerprint_of(work: Work, stage: str) -> str:
+    """Return the hash of everything that determines the result of ``stage``."""
+    plan, version = work.workshop.stages[stage], work.workshop.code_versions[stage]
+    determinants = {"stage": stage, "code": version, "of": {**plan.determinants(work)}}
+    return digest_of(determinants)[:FINGERPRINT_HEX]
+
+
 def _collect_inputs(work: Work, stage: str, finished: dict[str, Finished]) -> None:
     """Load what the stage needs and nobody made in this run."""
     for need in NEEDS[stage]:
@@ -260,9 +267,7 @@ def _stored(work: Work, stage: str) -> Finished:
 def _found_or_made(work: Work, stage: str) -> tuple[Finished, bool, float | None]:
     """Return the result, whether it is new, and how many seconds it was said to take."""
     plan, artifacts = work.workshop.stages[stage], work.workshop.artifacts
-    version = work.workshop.code_versions[stage]
-    determinants = {"stage": stage, "code": version, "of": {**plan.determinants(work)}}
-    fingerprint = digest_of(determinants)[:FINGERPRINT_HEX]
+    fingerprint = fingerprint_of(work, stage)
     record = _found(work, stage, fingerprint)
     if record is not None and not plan.is_final(record):
         artifacts.forget(stage, work.image_key, fingerprint)

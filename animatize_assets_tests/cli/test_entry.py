@@ -16,7 +16,7 @@ COMMANDS = (
     *("demo", "ingest", "run", "show", "analyze", "status"),
     *("providers", "doctor", "estimate", "quote", "reproduce"),
     *("rate", "report", "bottlenecks", "trends", "alerts", "train"),
-    *("cache", "ledger", "serve", "webhook"),
+    *("cache", "pregenerate", "ledger", "serve", "webhook"),
 )
 
 

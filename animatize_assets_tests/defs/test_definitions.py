@@ -22,6 +22,7 @@ PERFORMANCE = (
     "estimator_in_use",
 )
 HOUSEKEEPING = ("cache_usage",)
+PREGENERATION = ("prompt_patterns", "pregenerated_pictures")
 
 BETA_API: set[str] = set()
 """Every beta API of Dagster that this project uses: none."""
@@ -108,7 +109,7 @@ def test_it_loads_with_an_empty_environment(tmp_path: Path) -> None:
 def test_every_asset_says_what_a_person_wants_to_know() -> None:
     graph = defs.resolve_asset_graph()
     keys = {key.to_user_string() for key in graph.materializable_asset_keys}
-    assert keys == set(STAGES) | set(PERFORMANCE) | set(HOUSEKEEPING)
+    assert keys == set(STAGES) | set(PERFORMANCE) | set(HOUSEKEEPING) | set(PREGENERATION)
     for key in keys:
         node = graph.get(dg.AssetKey(key))
         assert node.group_name == _group_of(key)
@@ -116,7 +117,7 @@ def test_every_asset_says_what_a_person_wants_to_know() -> None:
         assert node.kinds
         assert node.description
         assert node.code_version
-        assert (node.partitions_def is None) == (key in HOUSEKEEPING)
+        assert (node.partitions_def is None) == (key in HOUSEKEEPING + PREGENERATION)
     for stage in STAGES:
         node = graph.get(dg.AssetKey(stage))
         assert isinstance(node.partitions_def, dg.DynamicPartitionsDefinition)
@@ -128,6 +129,8 @@ def test_every_asset_says_what_a_person_wants_to_know() -> None:
 def _group_of(asset: str) -> str:
     if asset in STAGES:
         return GROUP
+    if asset in PREGENERATION:
+        return "pregeneration"
     return "housekeeping" if asset in HOUSEKEEPING else "performance"
 
 
@@ -144,6 +147,7 @@ def test_jobs_and_sensors_have_their_names() -> None:
         "new_uploads",
         "new_images",
         "expansion_batches",
+        "pregeneration_batches",
         "performance_alerts",
         "estimator_drift",
         "disk_room",

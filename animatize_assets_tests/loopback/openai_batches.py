@@ -259,7 +259,7 @@ class Batches:
                 code = "batch_expired" if status == "expired" else "batch_cancelled"
                 bad.append(self._line(line, None, {"code": code, "message": NOT_EXECUTED}))
                 continue
-            answer = self._answer(line["body"], plan)
+            answer = self._answer(line["url"], line["body"], plan)
             fine = answer["status_code"] == 200
             counts["completed" if fine else "failed"] += 1
             if self._dice.random() >= plan.missing:
@@ -281,21 +281,25 @@ class Batches:
         batch["request_counts"] = counts
         self._set(batch, status)
 
-    def _answer(self, body: Json, plan: BatchPlan) -> Json:
+    def _answer(self, url: str, body: Json, plan: BatchPlan) -> Json:
         refusal: Refusal | None = None
+        whole: Json = {}
         if self._dice.random() < plan.failed:
             refusal = Refusal(500, None, "The server had an error", kind="server_error")
         else:
             try:
-                check_chat(body)
+                if url.startswith("/v1/images/"):
+                    whole = self.openai.in_a_batch(body)
+                else:
+                    check_chat(body)
+                    whole = self.openai.complete(body, share=0.5)
             except Refusal as raised:
                 refusal = raised
         request_id = f"req_{self.world.number()}"
         if refusal is not None:
             whole = {"error": refusal.body}
             return {"status_code": refusal.status, "request_id": request_id, "body": whole}
-        completion = self.openai.complete(body, share=0.5)
-        return {"status_code": 200, "request_id": request_id, "body": completion}
+        return {"status_code": 200, "request_id": request_id, "body": whole}
 
     def _line(self, line: Json, response: Json | None, error: Json | None) -> str:
         return json.dumps(

@@ -51,7 +51,7 @@ def collect(client: OpenAI, remote: Batch, lines: Sequence[Line]) -> Collected:
         if name is None:
             continue
         try:
-            contents.append(_fetched(client, name))
+            contents.append(fetched(client, name))
         except openai.NotFoundError:
             notes.append(f"file {name} is there no more")
     found = read_answers(contents)
@@ -70,8 +70,13 @@ def collect(client: OpenAI, remote: Batch, lines: Sequence[Line]) -> Collected:
     return Collected(found, unanswered, frozenset(turned_down), (*found.notes, *notes))
 
 
-def _fetched(client: OpenAI, name: str) -> bytes:
-    """Return a whole file. A part of it, or a proxy's page, would have lines paid for again."""
+def fetched(client: OpenAI, name: str) -> bytes:
+    """Return a whole file. A part of it, or a proxy's page, would have lines paid for again.
+
+    Raises:
+        openai.OpenAIError: it could not be fetched now.
+        ProviderError: what came is not the file.
+    """
     from openai.types import FileObject
 
     what = "Fetching the answers of a batch"

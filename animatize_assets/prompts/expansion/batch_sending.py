@@ -111,7 +111,7 @@ class BatchSender:
         batch = self._store.batch(batch.batch_key)
         call_id = self._money.open(batch, list(self._sendable(batch).values()))
         # A process that died here may have created it without our knowing.
-        remote_id = self._listed(batch) if was_claimed else None
+        remote_id = listed(self._client, batch.batch_key) if was_claimed else None
         if remote_id is None and batch.cancel_requested:
             self.dissolve(batch, "cancelled", "batch_cancelled")
             return
@@ -127,7 +127,7 @@ class BatchSender:
                     input_file_id=batch.input_file_id or "",
                     endpoint=ENDPOINT,
                     completion_window="24h",
-                    metadata=_metadata(batch),
+                    metadata=metadata_of(batch.batch_key),
                 )
             remote_id = whole(made, Batch, _WHAT).id
         now = self._store.now()
@@ -136,28 +136,6 @@ class BatchSender:
         self._store.advance(
             batch, "submitted", remote_id=remote_id, submitted_at=now, checked_at=now
         )
-
-    def _listed(self, batch: BatchRow) -> str | None:
-        """Return what OpenAI calls the batch; None when it has none with our key.
-
-        The raw pages are read: an answer that is no list says nothing of what there is, and
-        creating the batch then could be paying twice.
-        """
-        import openai
-
-        after: str | openai.Omit = openai.omit
-        while True:
-            raw = self._client.batches.with_raw_response.list(limit=100, after=after)
-            page = json.loads(raw.content)
-            items = page.get("data") if isinstance(page, dict) else None
-            if not isinstance(items, list):
-                raise malformed(_WHAT)
-            for item in items:
-                if (item.get("metadata") or {}).get(METADATA_KEY) == batch.batch_key:
-                    return str(item["id"])
-            if not page.get("has_more") or not items:
-                return None
-            after = str(items[-1]["id"])
 
     def _not_sent(self, batch: BatchRow, failure: ProviderError) -> None:
         """Put a batch back to where it can be taken up again, or give it up."""
@@ -180,8 +158,35 @@ class BatchSender:
         self._store.note(self._store.batch(batch.batch_key), failure.message)
 
 
-def _metadata(batch: BatchRow) -> dict[str, str]:
+def listed(client: OpenAI, batch_key: str) -> str | None:
+    """Return what OpenAI calls the batch with our key; None when it has none.
+
+    The raw pages are read: an answer that is no list says nothing of what there is, and creating
+    the batch then could be paying twice.
+
+    Raises:
+        openai.OpenAIError: it could not be asked now.
+        ProviderError: what came is no list.
+    """
+    import openai
+
+    after: str | openai.Omit = openai.omit
+    while True:
+        raw = client.batches.with_raw_response.list(limit=100, after=after)
+        page = json.loads(raw.content)
+        items = page.get("data") if isinstance(page, dict) else None
+        if not isinstance(items, list):
+            raise malformed(_WHAT)
+        for item in items:
+            if (item.get("metadata") or {}).get(METADATA_KEY) == batch_key:
+                return str(item["id"])
+        if not page.get("has_more") or not items:
+            return None
+        after = str(items[-1]["id"])
+
+
+def metadata_of(batch_key: str) -> dict[str, str]:
     """Return what travels with a batch: our key, and the trace in which it is created."""
     traceparent = current_traceparent()
     traced = {} if traceparent is None else {TRACEPARENT: traceparent}
-    return {METADATA_KEY: batch.batch_key, **traced}
+    return {METADATA_KEY: batch_key, **traced}
