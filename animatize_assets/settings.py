@@ -226,6 +226,19 @@ class Settings(BaseSettings):
         default=0.1, description="Share of them that may be expected never to be asked for."
     )
 
+    stuck_run_s: Annotated[float, Field(ge=60, le=86_400)] = Field(
+        default=1_800, description="Seconds without an event before a run may count as stuck."
+    )
+    stuck_run_factor: Annotated[float, Field(ge=1, le=100)] = Field(
+        default=3, description="Times the upper bound of the estimate that a run may be silent."
+    )
+    stuck_run_cancel: bool = Field(
+        default=False, description="Whether a stuck run is cancelled, not only told of."
+    )
+    automation_budget_usd: Annotated[float, Field(ge=0, le=100_000)] = Field(
+        default=0, description="What stale pictures made again by themselves may cost a day (UTC)."
+    )
+
     disk_free_gb: Annotated[float, Field(ge=0, le=100_000)] = Field(
         default=1, description="Room on the disk that is kept free, gigabytes (10^9 bytes)."
     )

@@ -22,6 +22,8 @@ AlertType = Literal[
     "accuracy_drift",
     "provider_down",
     "budget",
+    "run_failed",
+    "run_stuck",
 ]
 Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
