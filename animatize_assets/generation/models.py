@@ -178,6 +178,10 @@ class PictureRecord(Record):
     reproducible: bool = False
     usage: Usage | None = None
     reuse: Reuse | None = None
+    prompt: str | None = Field(
+        default=None,
+        description="positive text that it was asked for with; None: made before this was kept",
+    )
 
     @property
     def is_fallback(self) -> bool:
