@@ -41,6 +41,7 @@ $(VENV)/.installed: pyproject.toml setup.cfg constraints.txt
 .PHONY: install
 install: $(VENV)/.installed ## build .venv from constraints.txt
 
+# An instance file with a storage of its own (deploy/postgres) is somebody's choice and stays.
 .PHONY: instance
 instance:
 	@test "$$DAGSTER_HOME/dagster.yaml" -nt animatize_assets/dagster_instance.yaml \
@@ -91,6 +92,10 @@ env: install instance ## the exports for calling dg or dagster yourself; README:
 	done
 
 .PHONY: bench
+.PHONY: check-deploy
+check-deploy: install ## what can be told of deploy/postgres without Docker
+	@python deploy/check_deploy.py
+
 bench: install ## every benchmark, quickly; see docs/benchmarks.md for the full figures
 	@status=0; for name in $(BENCHMARKS); do \
 	  data=(); if [[ $$name = scene_quality && -n $$PHOTOS ]]; then data=(--data "$$PHOTOS"); fi; \

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["animatize_assets_tests.postgres"]
+pytest_plugins = ["animatize_assets_tests.postgres", "animatize_assets_tests.production"]
 
 SIZES_FILE = Path(__file__).parent / "sizes.toml"
 

@@ -70,7 +70,7 @@ def _unexpected(error: Exception) -> tuple[str, str]:
         return "storage_failed", (
             f"The database could not be used: {said}. Is the folder that ANIMATIZE_DATA_DIR names "
             "writable, and its disk not full? Does a server answer where "
-            "ANIMATIZE_PERFORMANCE_DATABASE_URL names one?"
+            "ANIMATIZE_DATABASE_URL or ANIMATIZE_PERFORMANCE_DATABASE_URL names one?"
         )
     return "internal_error", f"{type(error).__name__}: {said} (--verbose shows where)"
 

@@ -51,7 +51,9 @@ class Stores(dg.ConfigurableResource["Stores"]):
         description="Folder or URL that UPath understands; default: ANIMATIZE_DATA_DIR.",
     )
     database_url: str | None = Field(
-        default=None, description="SQLAlchemy URL; default: animatize.db inside the data folder."
+        default=None,
+        description="SQLAlchemy URL; default: ANIMATIZE_DATABASE_URL, else animatize.db inside the "
+        "data folder.",
     )
 
     def location(self) -> UPath:
@@ -70,7 +72,9 @@ class Stores(dg.ConfigurableResource["Stores"]):
             max_pixels=round(settings.max_megapixels * MEGA),
             min_side_px=settings.min_side_px,
         )
-        return open_stores(self.location(), limits, database_url=self.database_url)
+        url = settings.database_url
+        named = self.database_url or (url.get_secret_value() if url else None)
+        return open_stores(self.location(), limits, database_url=named)
 
 
 class SceneModelFiles(dg.ConfigurableResource["SceneModelFiles"]):

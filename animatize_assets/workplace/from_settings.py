@@ -75,7 +75,8 @@ def performance_room(settings: Settings, monitor: GpuMonitor | None = None) -> P
     from animatize_assets.performance.opening import DATABASE, MLFLOW_DATABASE, PerformanceRoom
     from animatize_assets.performance.thresholds import Thresholds
 
-    folder, url = settings.data_dir, settings.performance_database_url
+    folder = settings.data_dir
+    url = settings.performance_database_url or settings.database_url
     return PerformanceRoom(
         database_url=url.get_secret_value() if url else f"sqlite:///{folder / DATABASE}",
         tracking_uri=settings.mlflow_tracking_uri or f"sqlite:///{folder / MLFLOW_DATABASE}",

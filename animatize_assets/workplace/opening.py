@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from upath import UPath
 
 from animatize_assets.database.engine import open_engine
-from animatize_assets.database.migration import upgrade
+from animatize_assets.database.migration import revision_of, upgrade
 from animatize_assets.errors import InvalidSetting, NotConfigured
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.limits import ImageLimits
@@ -56,13 +56,25 @@ class Workplace:
     @property
     def exists(self) -> bool:
         """Whether anything was ever stored here."""
-        return (self.data_dir / DATABASE).is_file()
+        if self.settings.database_url is None:
+            return (self.data_dir / DATABASE).is_file()
+        engine = open_engine(self.database_url)
+        try:
+            return revision_of(engine) is not None
+        finally:
+            engine.dispose()
+
+    @property
+    def database_url(self) -> str:
+        """Where images, ledger and caches are recorded."""
+        url = self.settings.database_url
+        return url.get_secret_value() if url else f"sqlite:///{self.data_dir / DATABASE}"
 
     @cached_property
     def images(self) -> ImageStore:
         """The accepted images; makes the data folder and its database when they are missing."""
         self.data_dir.mkdir(parents=True, exist_ok=True)
-        engine = open_engine(f"sqlite:///{self.data_dir / DATABASE}")
+        engine = open_engine(self.database_url)
         upgrade(engine)
         return ImageStore(UPath(self.data_dir), engine, limits_of(self.settings))
 

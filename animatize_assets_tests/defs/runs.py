@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 def register(instance: dg.DagsterInstance, data_dir: Path, count: int) -> list[str]:
     """Ingest ``count`` small images and make them partitions."""
-    store, _ = open_stores(UPath(data_dir), ImageLimits())
+    url = os.environ.get("ANIMATIZE_DATABASE_URL")
+    store, _ = open_stores(UPath(data_dir), ImageLimits(), database_url=url)
     keys = [store.ingest(path).image_key or "" for path in write_images(data_dir / "given", count)]
     instance.add_dynamic_partitions(IMAGE_PARTITIONS, keys)
     return keys
