@@ -45,6 +45,7 @@ install: $(VENV)/.installed ## build .venv from constraints.txt
 .PHONY: instance
 instance:
 	@test "$$DAGSTER_HOME/dagster.yaml" -nt animatize_assets/dagster_instance.yaml \
+	  || grep -qs '^storage:' "$$DAGSTER_HOME/dagster.yaml" \
 	  || { mkdir -p "$$DAGSTER_HOME" \
 	    && cp animatize_assets/dagster_instance.yaml "$$DAGSTER_HOME/dagster.yaml"; }
 
@@ -91,11 +92,11 @@ env: install instance ## the exports for calling dg or dagster yourself; README:
 	  printf 'export %s=%q\n' $$name "$${!name}"; \
 	done
 
-.PHONY: bench
 .PHONY: check-deploy
 check-deploy: install ## what can be told of deploy/postgres without Docker
 	@python deploy/check_deploy.py
 
+.PHONY: bench
 bench: install ## every benchmark, quickly; see docs/benchmarks.md for the full figures
 	@status=0; for name in $(BENCHMARKS); do \
 	  data=(); if [[ $$name = scene_quality && -n $$PHOTOS ]]; then data=(--data "$$PHOTOS"); fi; \
