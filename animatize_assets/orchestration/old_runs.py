@@ -18,6 +18,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from dagster import AssetKey, DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
 
@@ -29,8 +30,8 @@ ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CA
 IDS_AT_ONCE = 500
 """Bound values of one statement; old versions of SQLite take 999."""
 
-_MADE = DagsterEventType.ASSET_MATERIALIZATION
-_NOTED = DagsterEventType.ASSET_OBSERVATION
+_MADE: Final = DagsterEventType.ASSET_MATERIALIZATION
+_NOTED: Final = DagsterEventType.ASSET_OBSERVATION
 
 
 @dataclass(frozen=True)

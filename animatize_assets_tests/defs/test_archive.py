@@ -1,4 +1,4 @@
-"""Archived images leave the partitions and come back as they were, whatever became of their runs."""
+"""Archived images leave the partitions, and come back as they were."""
 
 from __future__ import annotations
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -145,3 +146,23 @@ def test_a_tracking_store_that_is_not_there_is_told(engine: Engine, tmp_path: Pa
     with pytest.raises(StorageFailed, match="MLflow"):
         registry.register(_training())
     assert len(registry.rows.versions()) == before
+
+
+def test_old_trainings_go_with_their_files_but_none_that_a_version_points_to(
+    engine: Engine, tmp_path: Path
+) -> None:
+    registry = EstimatorRegistry(engine, tmp_path / "own", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    kept = registry.register(_training())
+    dropped = registry.register(_training())
+    registry.remove(dropped.model_name, dropped.version)
+    files = tmp_path / "own" / "mlflow"
+    now = datetime.now(UTC)
+    assert registry.delete_old_runs(now - timedelta(days=90)) == 0
+    assert registry.delete_old_runs(now + timedelta(days=1)) == 1
+    assert registry.delete_old_runs(now + timedelta(days=1)) == 0
+    assert dropped.mlflow_run_id is not None
+    left = [path.name for path in files.iterdir() if path.name != "models"]
+    assert left == [kept.mlflow_run_id]
+    assert len(list((files / "models").iterdir())) == 1
+    shutil.rmtree(tmp_path / "own" / "copies")
+    registry.load(kept)  # from MLflow
