@@ -16,10 +16,14 @@ import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from PIL import Image
 
+from animatize_assets.orchestration import open_instance
 from animatize_assets.pipeline.stages import STAGES
+from animatize_assets_tests.defs.runs import states
+from animatize_assets_tests.integration.daemons import running_daemon, wait_for
 from animatize_assets_tests.integration.test_providers_in_dagster import WORKFLOW
 from animatize_assets_tests.loopback.otlp import OtlpReceiver, otlp_receiver
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
+from animatize_assets_tests.pipeline.cheap import write_images
 
 ANIMATIZE = Path(sys.executable).with_name("animatize")
 SIZE = "64x48"
@@ -96,3 +100,32 @@ def test_an_image_has_one_trace_from_its_upload_to_the_providers_server(studio: 
         "animatize.cost",
     ):
         assert name in measured
+
+
+@pytest.mark.full
+# Dagster calls these deprecated functions of its own.
+@pytest.mark.filterwarnings("ignore:Function `AssetSelection.sources` is deprecated")
+def test_a_dropped_file_has_one_trace_through_the_daemons_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data_dir = tmp_path / "data"
+    with otlp_receiver() as received, open_instance(data_dir) as instance:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", received.url)
+        write_images(data_dir / "uploads", 1)
+        with running_daemon(data_dir):
+
+            def complete() -> bool:
+                keys = instance.get_dynamic_partitions("images")
+                made = states(instance, keys)["animatic_clip"] if keys else {}
+                is_told = any(span.name == "run image_pipeline" for span in received.spans)
+                return is_told and list(made.values()) == ["materialized"]
+
+            wait_for(complete, data_dir / "daemon.log")
+    spans = {span.name: span for span in received.spans}
+    ingest = spans["ingest image"]
+    for name in ("sensor new_uploads", "run ingest_files", "ask for image", "animate image"):
+        assert spans[name].trace_id == ingest.trace_id
+    sensor, run = spans["sensor new_images"], spans["run image_pipeline"]
+    assert run.parent_span_id == sensor.span_id
+    assert [link.span_id for link in spans["ask for image"].links] == [sensor.span_id]
+    assert {"code_server", "run"} <= {each["animatize.role"] for each in received.resources}
