@@ -54,7 +54,7 @@ demo: install instance ## two photographs through the whole pipeline; no key, no
 	@animatize demo
 
 .PHONY: test
-test: install ## every feature at small size
+test: install ## every feature at small size; screenshots of the dashboard in build/screenshots
 	$(PYTEST) $(if $(PHOTOS),--photos="$$PHOTOS")
 
 .PHONY: test-full

@@ -8,17 +8,17 @@ next. Belongs here: writing and counting the rows. Does not belong here: what ca
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import ColumnElement, Engine, case, distinct, func, insert, select
+from sqlalchemy import ColumnElement, Engine, Row, case, distinct, func, insert, select
 from sqlalchemy.exc import OperationalError
 
 from animatize_assets.database.tables import generation_requests
 from animatize_assets.errors import StorageFailed
 from animatize_assets.generation.models import ReuseLevel
-from animatize_assets.generation.money import to_nanousd
+from animatize_assets.generation.money import to_nanousd, to_usd
 
 RequestOutcome = Literal["made", "failed"] | ReuseLevel
 Groupable = Literal[
@@ -54,6 +54,16 @@ class LoggedRequest:
     """Of this request alone: 0.0 from a cache, None when it is not known."""
     result_key: str | None = None
     """Under which the result store keeps the picture."""
+
+
+@dataclass(frozen=True)
+class PastRequest:
+    """A row of the log."""
+
+    request_id: int
+    """Counts up."""
+    requested_at: datetime
+    asked: LoggedRequest
 
 
 @dataclass(frozen=True)
@@ -110,6 +120,17 @@ class RequestLog:
         with self._engine.connect() as connection:
             return {tuple(row[:-1]): int(row[-1]) for row in connection.execute(query)}
 
+    def delivered(self, image_key: str, *, limit: int) -> tuple[PastRequest, ...]:
+        """Return the requests that gave ``image_key`` a picture, the newest ``limit`` first."""
+        query = (
+            select(generation_requests)
+            .where(_requests.image_key == image_key, _requests.outcome != "failed")
+            .order_by(_requests.id.desc())
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return tuple(_past(row) for row in connection.execute(query))
+
     def repeats(self, *, since: datetime | None = None) -> dict[str, Repeats]:
         """Return per provider how its repeated requests since ``since`` were answered.
 
@@ -138,6 +159,19 @@ class RequestLog:
         )
         with self._engine.connect() as connection:
             return frozenset(connection.scalars(query))
+
+
+def _past(row: Row[tuple[object, ...]]) -> PastRequest:
+    values = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+    nanousd = values.pop("cost_nanousd")
+    values["cost_usd"] = None if nanousd is None else to_usd(nanousd)
+    at = values["requested_at"]
+    return PastRequest(
+        request_id=values["id"],
+        # SQLite keeps no zone; what is written is UTC.
+        requested_at=at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC),
+        asked=LoggedRequest(**{each.name: values[each.name] for each in fields(LoggedRequest)}),
+    )
 
 
 def _times(since: datetime | None, until: datetime | None) -> tuple[ColumnElement[bool], ...]:

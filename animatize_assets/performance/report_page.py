@@ -9,6 +9,7 @@ escaped.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -16,6 +17,7 @@ from animatize_assets.performance.daily_trends import DailyTrend
 from animatize_assets.performance.models import PIPELINE_TYPES
 from animatize_assets.performance.opportunities import Opportunity
 from animatize_assets.performance.report_charts import jobs_chart, time_chart
+from animatize_assets.performance.trends import Trend
 from animatize_assets.performance.weekly_report import WeeklyReport
 
 TEMPLATE = "weekly_report.html.j2"
@@ -23,8 +25,24 @@ NOT_MEASURED = "not measured"
 MARKDOWN_FINDINGS = 3
 
 
-def html_page(report: WeeklyReport) -> str:
-    """Return the page."""
+@dataclass(frozen=True)
+class ReportParts:
+    """What is shown of a report, beside what stands in it."""
+
+    title: str
+    headline: str
+    tiles: tuple[tuple[str, str, str], ...]
+    """Name, this week, the week before."""
+    charts: tuple[tuple[str, str], ...]
+    """Caption and drawing: SVG whose colours are those of the page that it stands in."""
+    changing: tuple[Trend, ...]
+    stable: tuple[Trend, ...]
+    opportunities: tuple[Opportunity, ...]
+    """Beyond mending the bottlenecks."""
+
+
+def html_page(report: WeeklyReport, parts: ReportParts | None = None) -> str:
+    """Return the page. ``parts``: those of the report, where they have been drawn already."""
     import jinja2
     from markupsafe import Markup
 
@@ -42,25 +60,39 @@ def html_page(report: WeeklyReport) -> str:
         "words": _words,
         "code": _code,
     }
+    parts = parts or report_parts(report)
+    # not escaped again: drawn here, with numbers and names of this project's own
+    charts = [(caption, Markup(drawing)) for caption, drawing in parts.charts]  # noqa: S704
+    page: str = environment.get_template(TEMPLATE).render(
+        report=report,
+        title=parts.title,
+        headline=parts.headline,
+        tiles=parts.tiles,
+        charts=charts,
+        changing=parts.changing,
+        stable=parts.stable,
+        opportunities=parts.opportunities,
+    )
+    return page
+
+
+def report_parts(report: WeeklyReport) -> ReportParts:
+    """Return what a page shows of a report, for whoever has a page of their own."""
     drawn = [("Jobs per day", jobs_chart(report.days, report.week_start))] if report.days else []
     drawn += [
         (f"Seconds per {pipeline} job", time_chart(report.days, report.week_start, pipeline))
         for pipeline in PIPELINE_TYPES
         if any(_is_timed(day) for day in report.days if day.pipeline_type == pipeline)
     ]
-    # not escaped again: drawn here, with numbers and names of this project's own
-    charts = [(caption, Markup(drawing)) for caption, drawing in drawn]  # noqa: S704
-    page: str = environment.get_template(TEMPLATE).render(
-        report=report,
+    return ReportParts(
         title=f"Week of {period(report.week_start, report.week_end)}",
         headline=headline(report),
-        tiles=_tiles(report),
-        charts=charts,
-        changing=[trend for trend in report.trends if trend.direction != "stable"],
-        stable=[trend for trend in report.trends if trend.direction == "stable"],
-        opportunities=_further(report),
+        tiles=tuple(_tiles(report)),
+        charts=tuple(drawn),
+        changing=tuple(trend for trend in report.trends if trend.direction != "stable"),
+        stable=tuple(trend for trend in report.trends if trend.direction == "stable"),
+        opportunities=tuple(_further(report)),
     )
-    return page
 
 
 def markdown(report: WeeklyReport) -> str:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from animatize_assets.pipeline.workshop import Workshop
 
 NOT_OF_THE_RESULT = {
-    *("attempts", "cost_usd", "usage", "reuse", "expansion"),
+    *("attempts", "cost_usd", "usage", "reuse", "prompt", "expansion"),
     *("registered_at", "original_name", "aliases"),
 }
 """Fields of a record that tell when and how it came about, not what it is."""

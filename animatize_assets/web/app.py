@@ -3,8 +3,8 @@
 Belongs here: putting it together. Does not belong here: routes (``routes``), how it is served
 (``server``).
 
-From outside to inside: ``MeasuredRequests``, ``Answering`` (headers, nothing leaks), CORS,
-``AccessControl``, the routes.
+From outside to inside: headers, ``MeasuredRequests``, ``ProblemPages`` (problems as a browser shows
+them), ``Answering`` (nothing leaks), CORS, ``AccessControl``, the routes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from starlette.types import ASGIApp
 from animatize_assets import __version__
 from animatize_assets.web.access import AccessControl
 from animatize_assets.web.answering import Answering, Headers
+from animatize_assets.web.dashboard.drawings import Drawings
 from animatize_assets.web.dashboard.now import NowReader
+from animatize_assets.web.dashboard.problem_pages import ProblemPages
 from animatize_assets.web.limits import MAX_BODY_BYTES, RateLimit
 from animatize_assets.web.openapi import PROBLEMS, describe
 from animatize_assets.web.own_process import MeasuredRequests
@@ -30,7 +32,10 @@ from animatize_assets.web.problems import tell_problems
 from animatize_assets.web.routes import (
     batches,
     dashboard,
+    dashboard_images,
+    dashboard_week,
     health,
+    image_pictures,
     images,
     metrics,
     performance,
@@ -42,11 +47,14 @@ from animatize_assets.web.service import Service
 ROUTERS: tuple[APIRouter, ...] = (
     performance.router,
     images.router,
+    image_pictures.router,
     batches.router,
     health.router,
     metrics.router,
     session.router,
     dashboard.router,
+    dashboard_images.router,
+    dashboard_week.router,
 )
 """Every router has its whole prefix itself."""
 
@@ -86,6 +94,7 @@ def create_app(service: Service) -> FastAPI:
         redirect_slashes=False,
         middleware=[
             Middleware(MeasuredRequests, own=service.own_process),
+            Middleware(ProblemPages),
             Middleware(Answering),
             Middleware(
                 CORSMiddleware,
@@ -103,6 +112,7 @@ def create_app(service: Service) -> FastAPI:
     )
     app.state.service = service
     app.state.now_reader = NowReader(service)
+    app.state.drawings = Drawings(service)
     app.state.is_ending = lambda: False  # whoever serves it knows better
     tell_problems(app, lambda request: methods_of(ROUTERS, request))
     for router in ROUTERS:

@@ -6,7 +6,7 @@ stand in a table of the page, for who cannot see it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +29,15 @@ _INKS: Final = {
     "fifth": ("#070707", "#a32020", "#ff9d9d"),
 }
 """Name -> the colour that is drawn, and what stands for it in light and in dark."""
+
+_REPORT_INKS: Final = {
+    "text": ("#1b1b1b", "#ececec"),
+    "rule": ("#d6d6d2", "#3b4045"),
+    "image": ("#17577f", "#8cc4ea"),
+    "video": ("#8a5200", "#f0bd6d"),
+    "failed": ("#a32020", "#ff9d9d"),
+}
+"""What the weekly report's charts leave to the page that they stand in: light and dark."""
 
 _IN_ORDER: Final = ("first", "second", "third", "fourth", "fifth")
 
@@ -181,8 +190,21 @@ def _svg(name: str, draw: Callable[[Axes], None]) -> str:
     drawing = written.getvalue()
     for ink, (drawn, _, _) in _INKS.items():
         drawing = drawing.replace(drawn, f"var(--{ink})")
-    light = "".join(f"--{ink}:{shown};" for ink, (_, shown, _) in _INKS.items())
-    dark = "".join(f"--{ink}:{shown};" for ink, (_, _, shown) in _INKS.items())
+    return _with_colors(drawing, {ink: shown for ink, (_, *shown) in _INKS.items()})
+
+
+def standing_alone(drawing: str) -> str:
+    """Return a chart of the weekly report as a picture of its own, in the dashboard's colours."""
+    return _with_colors(drawing, _REPORT_INKS)
+
+
+def _with_colors(drawing: str, colors: Mapping[str, Sequence[str]]) -> str:
+    """Put into an SVG what its colours are, in light and in dark."""
+    light, dark = (
+        "".join(f"--{ink}:{shown[scheme]};" for ink, shown in colors.items())
+        + f"color:{colors['text'][scheme]};"
+        for scheme in (0, 1)
+    )
     style = f"<style>:root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}</style>"
     at = drawing.index(">", drawing.index("<svg")) + 1
     return drawing[:at] + style + drawing[at:]

@@ -11,9 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Final, cast
 
 from animatize_assets.performance.models import PIPELINE_TYPES
-from animatize_assets.performance.report_page import headline, period
 from animatize_assets.performance.trends import Trend, find_trends, within_20_percent
-from animatize_assets.performance.weekly_report import build_weekly_report
 from animatize_assets.web.dashboard.charts import accuracy_chart, cost_chart, time_chart
 
 if TYPE_CHECKING:
@@ -69,15 +67,6 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Week:
-    """A week in words."""
-
-    period: str
-    headline: str
-    recommendations: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Figures:
     """All of a period that ends now."""
 
@@ -114,13 +103,6 @@ def figures(room: PerformanceRoom, days: int) -> Figures:
         costs=costs,
         charts={name: drawing for name, drawing in drawn.items() if drawing is not None},
     )
-
-
-def week_of(room: PerformanceRoom, monday: date) -> Week:
-    """Return the report of the week that begins on that day, in words. It takes longest."""
-    report = build_weekly_report(room.store, monday, thresholds=room.thresholds)
-    told = period(report.week_start, report.week_end)
-    return Week(told, headline(report), report.recommendations)
 
 
 def _times(jobs: pd.DataFrame) -> tuple[Times, ...]:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from animatize_assets.errors import ImageNotFound, NotConfigured
 from animatize_assets.images.states import ListedImage, Wanted
 from animatize_assets.movement.models import CameraMove, Movement, MovementPrediction
+from animatize_assets.prompts.models import MotionPrompt
 from animatize_assets.web.image_files import Part, find_part
 from animatize_assets.web.routes.image_models import LAST_ID, ImageDetail, Provider, State
 from animatize_assets.web.service import Service
@@ -28,6 +29,14 @@ ON_A_PAGE: Final = 24
 MOVES: Final[tuple[str, ...]] = get_args(CameraMove)
 STATES: Final[tuple[str, ...]] = get_args(State)
 PROVIDERS: Final[tuple[str, ...]] = get_args(Provider)
+
+PARTS_OF_STAGES: Final[dict[str, tuple[Part, ...]]] = {
+    "source_image": ("thumbnail",),
+    "scene_analysis": ("overlay", "depth"),
+    "generated_picture": ("picture-thumbnail",),
+    "animatic_clip": ("clip",),
+}
+"""What a card shows once a stage is done."""
 
 RECIPE: Final = "recipe.json"
 
@@ -41,10 +50,17 @@ class Card:
     """One image of the gallery."""
 
     image: ListedImage
-    preview: Part | None
-    """What is shown of it; None: nothing was made yet."""
+    parts: frozenset[Part]
+    """What there is of it, as far as its runs noted."""
     movement: Movement | None
     """The first of those predicted."""
+    prompt: str | None
+
+    @property
+    def preview(self) -> Part | None:
+        """What stands for it; None: nothing was made yet."""
+        best: tuple[Part, ...] = ("picture-thumbnail", "thumbnail")
+        return next((part for part in best if part in self.parts), None)
 
 
 def _one_of(choices: tuple[str, ...]) -> Any:
@@ -116,12 +132,18 @@ def key_part(search: str) -> str:
 def _card(service: Service, image: ListedImage) -> Card:
     artifacts, key = service.artifacts, image.image_key
     predicted = artifacts.current("movement_prediction", key, MovementPrediction)
-    preview: Part | None = None
-    if artifacts.current_fingerprint("generated_picture", key) is not None:
-        preview = "picture-thumbnail"
-    elif artifacts.current_fingerprint("source_image", key) is not None:
-        preview = "thumbnail"
-    return Card(image, preview, None if predicted is None else predicted.movements[0])
+    prompt = artifacts.current("motion_prompt", key, MotionPrompt)
+    made = (
+        parts
+        for stage, parts in PARTS_OF_STAGES.items()
+        if artifacts.current_fingerprint(stage, key) is not None
+    )
+    return Card(
+        image,
+        frozenset(part for parts in made for part in parts),
+        None if predicted is None else predicted.movements[0],
+        None if prompt is None else prompt.positive,
+    )
 
 
 def pack(service: Service, image: ImageDetail) -> IO[bytes]:

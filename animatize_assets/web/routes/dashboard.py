@@ -7,35 +7,29 @@ stored is on that page.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import HTMLResponse, RedirectResponse, StreamingResponse
+from starlette.responses import HTMLResponse, StreamingResponse
 
-from animatize_assets.performance.weekly_report import WEEK, monday_of
 from animatize_assets.web.dashboard.cache_use import LEVELS, cache_use
 from animatize_assets.web.dashboard.comparison import Kind, compare
 from animatize_assets.web.dashboard.events import stream, versions
-from animatize_assets.web.dashboard.figures import Figures, figures, week_of
+from animatize_assets.web.dashboard.figures import Figures, figures
 from animatize_assets.web.dashboard.now import NowReader
 from animatize_assets.web.dashboard.pages import page, static_files
-from animatize_assets.web.dashboard.pictures import (
-    MOVES,
-    PROVIDERS,
-    STATES,
-    Filters,
-    chunks,
-    pack,
-    read_gallery,
-    usable_providers,
+from animatize_assets.web.dashboard.showing import (
+    SIGN_IN,
+    drawing,
+    must_sign_in,
+    shown,
+    sign_in_first,
 )
 from animatize_assets.web.dependencies import ServiceDep
 from animatize_assets.web.problems import Refused
-from animatize_assets.web.routes import images
-from animatize_assets.web.routes.images import ImageKey
 from animatize_assets.web.rules import public
 from animatize_assets.web.service import Service
 from animatize_assets.web.views import findings
@@ -43,13 +37,9 @@ from animatize_assets.web.views import findings
 router = APIRouter(tags=["dashboard"], include_in_schema=False)
 
 STATIC_PATH: Final = "/static"
-SIGN_IN: Final = "/sign-in"
 
 KEPT: Final = "public, max-age=86400"
 """Of styles and scripts: a page asks for those of its own version."""
-
-CHART_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
-"""A chart is a picture with styles of its own, and can do nothing."""
 
 PERIODS: Final = (1, 7, 28, 90)
 """Days that can be chosen; records are kept for 90."""
@@ -74,22 +64,6 @@ def now_reader(request: Request) -> NowReader:
     return found
 
 
-def shown(request: Request, template: str, **values: Any) -> Response:
-    """Return a page, or the way to sign in when the caller may not see it."""
-    caller = request.state.caller
-    return HTMLResponse(page(template, may_write=caller.scope == "write", **values))
-
-
-def must_sign_in(request: Request) -> bool:
-    """Whether nobody knows who asks for a page."""
-    return request.state.caller is None
-
-
-def sign_in_first() -> Response:
-    """Send a browser to sign in."""
-    return RedirectResponse(SIGN_IN, HTTPStatus.SEE_OTHER)
-
-
 @router.get("/")
 @public
 def now(request: Request) -> Response:
@@ -104,53 +78,6 @@ def now(request: Request) -> Response:
 def sign_in() -> Response:
     """Ask for a token."""
     return HTMLResponse(page("sign_in.html.j2", view="sign-in", title="Sign in"))
-
-
-@router.get("/images")
-@public
-def gallery(
-    request: Request, service: ServiceDep, filters: Annotated[Filters, Query()]
-) -> Response:
-    """Show a page of the images."""
-    if must_sign_in(request):
-        return sign_in_first()
-    return shown(
-        request,
-        "images.html.j2",
-        view="images",
-        title="Images",
-        gallery=read_gallery(service, filters),
-        usable=usable_providers(service),
-        states=STATES,
-        moves=MOVES,
-        providers=PROVIDERS,
-    )
-
-
-@router.get("/images/{image_key:image_key}")
-@public
-def image_card(image_key: ImageKey, request: Request, service: ServiceDep) -> Response:
-    """Show everything known of one image."""
-    if must_sign_in(request):
-        return sign_in_first()
-    image = images.image(image_key, service)
-    return shown(
-        request,
-        "image.html.j2",
-        view="images",
-        title=image.source_image.original_name,
-        image=image,
-    )
-
-
-@router.get("/images/{image_key:image_key}/download")
-def download(image_key: ImageKey, service: ServiceDep) -> Response:
-    """Send what was made of an image, with the recipe."""
-    archive = pack(service, images.image(image_key, service))
-    name = f'attachment; filename="{image_key}.zip"'
-    return StreamingResponse(
-        chunks(archive), media_type="application/zip", headers={"Content-Disposition": name}
-    )
 
 
 @router.get("/performance")
@@ -193,29 +120,13 @@ def performance_findings(request: Request, service: ServiceDep, days: Days) -> R
     return shown(request, "findings_part.html.j2", findings=found)
 
 
-@router.get("/performance/week")
-def performance_week(request: Request, service: ServiceDep) -> Response:
-    """Send the last whole week in words, as the part of the page that shows it."""
-    monday = monday_of(datetime.now(UTC).date()) - WEEK
-    found = service.remembered.get(
-        ("week", monday),
-        service.performance.store.newest_id(),
-        lambda: service.analysis.run(week_of, monday),
-    )
-    return shown(request, "week_part.html.j2", week=found)
-
-
 @router.get("/performance/charts/{name}.svg")
 def chart(name: Annotated[str, Path(max_length=32)], service: ServiceDep, days: Days) -> Response:
     """Send a chart of the same figures."""
     found = figures_of(service, days).charts.get(name)
     if found is None:
         raise Refused(HTTPStatus.NOT_FOUND, "There is nothing to draw.")
-    return Response(
-        found,
-        media_type="image/svg+xml",
-        headers={"Content-Security-Policy": CHART_POLICY, "Cache-Control": "private, max-age=60"},
-    )
+    return drawing(found)
 
 
 def figures_of(service: Service, days: int) -> Figures:
@@ -229,30 +140,33 @@ def figures_of(service: Service, days: int) -> Figures:
 
 @router.get("/compare")
 @public
-def compare_two(
-    request: Request, service: ServiceDep, asked: Annotated[ToCompare, Query()]
-) -> Response:
-    """Show two providers, or two runs, side by side."""
+def compare_two(request: Request, asked: Annotated[ToCompare, Query()]) -> Response:
+    """Show what can be chosen at once; the page asks for the comparison itself."""
     if must_sign_in(request):
         return sign_in_first()
-    names = (asked.left.strip(), asked.right.strip())
-    compared = service.remembered.get(
-        ("compare", asked),
-        service.performance.store.newest_id(),
-        lambda: service.analysis.run(compare, asked.by, names, asked.days),
-    )
     return shown(
         request,
         "compare.html.j2",
         view="compare",
         title="Compare",
-        compared=compared,
-        by=asked.by,
-        left=asked.left,
-        right=asked.right,
-        days=asked.days,
+        asked=asked,
+        query=urlencode(asked.model_dump()),
         periods=sorted({*PERIODS, asked.days}),
     )
+
+
+@router.get("/compare/figures")
+def comparison_figures(
+    request: Request, service: ServiceDep, asked: Annotated[ToCompare, Query()]
+) -> Response:
+    """Send two providers, or two runs, side by side, as the part of the page that shows them."""
+    names = (asked.left.strip(), asked.right.strip())
+    compared = service.remembered.get(
+        ("compare", asked.by, names, asked.days),
+        service.performance.store.newest_id(),
+        lambda: service.analysis.run(compare, asked.by, names, asked.days),
+    )
+    return shown(request, "comparison_part.html.j2", compared=compared, by=asked.by)
 
 
 @router.get("/events")

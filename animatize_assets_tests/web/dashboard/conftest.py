@@ -1,9 +1,11 @@
-"""Chromium, and what axe-core says of a page."""
+"""Chromium, what axe-core says of a page, and the screenshots that tests leave behind."""
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,11 @@ WAIT_MS = 30_000
 
 SERIOUS = {"serious", "critical"}
 
+SCREENSHOTS = Path("build") / "screenshots"
+"""Below the root of the clone, where nothing is committed."""
+
 Findings = Callable[[Page], list[Any]]
+Photograph = Callable[[Page, str], None]
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +44,8 @@ def browser() -> Iterator[Browser]:
 
 
 def _is_fault(said: ConsoleMessage) -> bool:
-    """Whether a browser's message tells of a fault; a refused upload is none of ours."""
-    return said.type == "error" and "status of 422" not in said.text
+    """Whether a browser's message tells of a fault; what is rightly refused is none of ours."""
+    return said.type == "error" and not re.search(r"status of (404|422)", said.text)
 
 
 @pytest.fixture
@@ -70,3 +76,15 @@ def serious() -> Findings:
         ]
 
     return find
+
+
+@pytest.fixture(scope="session")
+def photograph(pytestconfig: pytest.Config) -> Photograph:
+    """Keep what a page looks like as a picture of that name, for people to look at."""
+    folder = pytestconfig.rootpath / SCREENSHOTS
+    folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(page: Page, name: str) -> None:
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+
+    return keep

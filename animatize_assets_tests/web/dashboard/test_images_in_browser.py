@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from animatize_assets.web.service import Service
-from animatize_assets_tests.web.dashboard.conftest import Findings
+from animatize_assets_tests.web.dashboard.conftest import Findings, Photograph
 from animatize_assets_tests.web.made_images import animate, ingest
 from animatize_assets_tests.web.routes.test_images import picture
 
@@ -31,15 +31,38 @@ DROP = """() => {
 
 
 def test_axe_finds_nothing_serious(
-    page: Page, service: Service, serious: Findings, tmp_path: Path
+    page: Page, service: Service, serious: Findings, photograph: Photograph, tmp_path: Path
 ) -> None:
     page.goto("/images")
     assert serious(page) == []
+    photograph(page, "images-empty")
     made, waits = ingest(service, tmp_path / "files", 2)
     animate(service, [made])
-    for path in ("/images", f"/images/{made}", f"/images/{waits}"):
+    shown = {"images": "/images", "image": f"/images/{made}", "image-empty": f"/images/{waits}"}
+    for name, path in shown.items():
         page.goto(path)
         assert serious(page) == []
+        photograph(page, name)
+
+
+def test_a_clip_plays_on_its_card(page: Page, service: Service, tmp_path: Path) -> None:
+    (made,) = ingest(service, tmp_path / "files", 1)
+    animate(service, [made])
+    page.goto("/images")
+    clip = page.locator(".gallery video")
+    clip.evaluate(PLAY)
+    assert clip.evaluate("video => video.videoWidth") > 0
+
+
+def test_an_image_that_is_not_there_is_told_in_the_dashboards_layout(
+    page: Page, serious: Findings, photograph: Photograph
+) -> None:
+    page.goto("/images/nothing-0123456789abcdef")
+    expect(page.get_by_role("heading", name="Not Found")).to_be_visible()
+    assert serious(page) == []
+    photograph(page, "not-found")
+    page.get_by_role("link", name="all images").click()
+    expect(page.get_by_role("heading", name="Gallery")).to_be_visible()
 
 
 def test_an_upload_becomes_a_clip_that_plays(page: Page, tmp_path: Path) -> None:

@@ -197,7 +197,7 @@ def test_an_image_has_a_page_before_and_after_it_is_made(
     assert "<video" not in before
     animate(service, [key])
     after = client.get(f"/images/{key}").text
-    for part in ("source", "overlay", "depth", "picture", "clip"):
+    for part in ("source", "composition", "depth", "picture", "clip"):
         assert f'src="/api/images/{key}/{part}"' in after
     known = client.get(f"/api/images/{key}").json()
     assert known["motion_prompt"]["positive"] in html.unescape(after)
@@ -313,9 +313,21 @@ def test_performance_tells_how_often_caches_answered(
 # --- compare --------------------------------------------------------------------------------
 
 
+def test_the_page_asks_for_the_comparison_itself(
+    client: httpx.Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise AssertionError("The page waited for the analysing process.")
+
+    monkeypatch.setattr(service.analysis, "run", busy)
+    told = html.unescape(client.get("/compare?by=run&left=a%26b&right=c&days=7").text)
+    assert 'data-src="/compare/figures?by=run&left=a%26b&right=c&days=7" aria-busy' in told
+    assert 'value="a&b"' in told
+
+
 def test_without_jobs_nothing_can_be_compared(client: httpx.Client) -> None:
-    assert "No provider had a job in this period." in client.get("/compare").text
-    assert "No run had a job in this period." in client.get("/compare?by=run").text
+    assert "No provider had a job in this period." in client.get("/compare/figures").text
+    assert "No run had a job in this period." in client.get("/compare/figures?by=run").text
 
 
 def cells(page: str, row: str) -> list[str]:
@@ -327,8 +339,8 @@ def cells(page: str, row: str) -> list[str]:
 
 def test_two_providers_stand_side_by_side(client: httpx.Client, service: Service) -> None:
     service.performance.store.record(*priced_jobs())
-    assert "Choose two. Providers" in client.get("/compare").text
-    told = client.get("/compare?by=provider&left=openai&right=local&days=90").text
+    assert "Choose two. Providers" in client.get("/compare/figures").text
+    told = client.get("/compare/figures?by=provider&left=openai&right=local&days=90").text
     assert cells(told, "Jobs") == ["36", "36"]
     assert cells(told, "Estimates within 20 %") == ["100 %", "0 %"]
     assert cells(told, "Cost") == ["$9.00", "$0.00"]
@@ -345,13 +357,15 @@ def test_two_runs_are_compared_by_the_images_they_share(
         recent(1, seconds=30.0, run_id="run-b", partition_key=key),
         recent(2, seconds=99.0, run_id="run-b", partition_key="other-0f3c1a9b5d7e2468"),
     )
-    told = client.get("/compare?by=run&left=run-a&right=run-b").text
+    told = client.get("/compare/figures?by=run&left=run-a&right=run-b").text
     assert "The same images (1)" in told
-    assert cells(told, f'<a href="/images/{key}">{key}</a>') == ["10 s", "30 s"]
+    left, right, pictures = cells(told, f'<a href="/images/{key}">{key}</a>')
+    assert (left, right) == ("10 s", "30 s")
+    assert f'href="/images/{key}/pictures?left=run-a&amp;right=run-b"' in pictures
 
 
 def test_names_that_no_job_has_are_said_and_escaped(client: httpx.Client) -> None:
-    told = client.get("/compare", params={"left": "<script>", "right": "local"}).text
+    told = client.get("/compare/figures", params={"left": "<script>", "right": "local"}).text
     assert "No job of &lt;script&gt; ended in this period." in told
     assert "<script>" not in told
     assert cells(told, "Median time") == ["not measured", "not measured"]
