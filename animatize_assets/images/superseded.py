@@ -23,8 +23,6 @@ MOST_SUPERSEDED = 20
 image at 21 times the results of one request; a person who compares providers and styles makes a
 handful."""
 
-_RECORD = "record.json"
-
 
 @dataclass(frozen=True)
 class Tidied:
@@ -38,35 +36,36 @@ class Tidied:
 
 def remove_superseded(
     artifacts: ArtifactStore,
-    image_keys: Sequence[str],
     stages: Sequence[str],
     *,
     before: datetime,
     most: int = MOST_SUPERSEDED,
 ) -> Tidied:
-    """Remove results of images that are not current, older than ``before`` or more than ``most``.
+    """Remove results that are not current, older than ``before`` or more than ``most``.
 
-    What a current record of the same image names stays. Artefacts on an object store stay, too:
+    What a current result of the same image names stays. Artefacts on an object store stay, too:
     its own lifecycle rules are the means there.
 
     Raises:
         StorageFailed: the storage refused.
         OSError: a folder cannot be read.
+        ValueError: ``most`` is less than 1; the newest may be about to become current.
 
     """
+    if most < 1:
+        raise ValueError(f"At least 1 result that is not current is kept, not {most}.")
+    root = local_path(artifacts.upath("artifacts"))
+    if root is None:
+        return Tidied(0, 0)
     limit = before.astimezone(UTC).timestamp()
     removed = freed = 0
-    for image_key in image_keys:
-        folders = [_shelf(artifacts, stage, image_key) for stage in stages]
-        named = _named(artifacts, image_key, stages)
-        for stage, folder in zip(stages, folders, strict=True):
-            if folder is None or not folder.is_dir():
-                continue
-            remove_abandoned(folder)
-            others = [each for each in _results(folder) if each.path.name not in named]
+    for stage in stages:
+        for shelf in _folders(root / stage):
+            remove_abandoned(shelf)
+            others = _others(artifacts, root, shelf, stages)
             for at, each in enumerate(others):
                 if at >= most or each.made_at < limit:
-                    artifacts.forget(stage, image_key, each.path.name)
+                    artifacts.forget(stage, shelf.name, each.fingerprint)
                     removed += 1
                     freed += each.bytes
     return Tidied(removed, freed)
@@ -74,47 +73,43 @@ def remove_superseded(
 
 @dataclass(frozen=True)
 class _Result:
-    path: Path
+    fingerprint: str
     made_at: float
     bytes: int
 
 
-def _shelf(artifacts: ArtifactStore, stage: str, image_key: str) -> Path | None:
-    return local_path(artifacts.upath(f"artifacts/{stage}/{image_key}"))
+def _folders(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if path.is_dir() and not path.name.endswith(LEFTOVER_SUFFIX):
+                yield path
 
 
-def _results(folder: Path) -> list[_Result]:
-    """Return the results of one stage of one image, the newest first."""
-    found = []
-    for path in folder.iterdir():
-        if not path.is_dir() or path.name.endswith(LEFTOVER_SUFFIX):
-            continue
-        files = list(_files(path))
-        size = sum(file.stat().st_size for file in files)
-        made_at = max((file.stat().st_mtime for file in files), default=path.stat().st_mtime)
-        found.append(_Result(path, made_at, size))
-    return sorted(found, key=lambda each: each.made_at, reverse=True)
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.iterdir() if path.is_file())
-
-
-def _named(artifacts: ArtifactStore, image_key: str, stages: Sequence[str]) -> frozenset[str]:
-    """Return the fingerprints that are current, and those that a current record names."""
+def _others(
+    artifacts: ArtifactStore, root: Path, shelf: Path, stages: Sequence[str]
+) -> list[_Result]:
+    """Return the results of one stage of one image that nothing needs, the newest first."""
+    found = list(_folders(shelf))
+    if len(found) <= 1:  # nearly every image: nothing was replaced
+        return []
+    image_key = shelf.name
     current = {stage: artifacts.current_fingerprint(stage, image_key) for stage in stages}
     texts = [
-        (folder / fingerprint / _RECORD).read_text(encoding="utf-8")
+        record.read_text(encoding="utf-8")
         for stage, fingerprint in current.items()
         if fingerprint is not None
-        and (folder := _shelf(artifacts, stage, image_key)) is not None
-        and (folder / fingerprint / _RECORD).is_file()
+        and (record := root / stage / image_key / fingerprint / "record.json").is_file()
     ]
-    named = {
-        path.name
-        for stage in stages
-        if (folder := _shelf(artifacts, stage, image_key)) is not None and folder.is_dir()
-        for path in folder.iterdir()
-        if any(f"/{image_key}/{path.name}/" in text for text in texts)
-    }
-    return frozenset(named | {each for each in current.values() if each is not None})
+    others = [
+        _result(path)
+        for path in found
+        if path.name != current[shelf.parent.name]
+        and not any(f"/{image_key}/{path.name}/" in text for text in texts)
+    ]
+    return sorted(others, key=lambda each: each.made_at, reverse=True)
+
+
+def _result(folder: Path) -> _Result:
+    seen = [path.stat() for path in folder.iterdir() if path.is_file()]
+    made_at = max((each.st_mtime for each in seen), default=folder.stat().st_mtime)
+    return _Result(folder.name, made_at, sum(each.st_size for each in seen))

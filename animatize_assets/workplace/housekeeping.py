@@ -95,9 +95,7 @@ def tidy_stores(
 
     data_dir = local_path(artifacts.data_dir)
     return TidiedStores(
-        results=remove_superseded(
-            artifacts, images.keys(archived=True), STAGES, before=now - keep_for.superseded
-        ),
+        results=remove_superseded(artifacts, STAGES, before=now - keep_for.superseded),
         orphans=remove_orphans(data_dir, images.engine, before=now - UPLOAD_TAKES)
         if data_dir is not None
         else 0,

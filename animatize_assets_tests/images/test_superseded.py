@@ -55,13 +55,7 @@ def left(artifacts: ArtifactStore, stage: str) -> set[str]:
 
 
 def tidy(artifacts: ArtifactStore, most: int = 20) -> Tidied:
-    return remove_superseded(
-        artifacts,
-        [KEY, "other-0123456789abcdef"],
-        STAGES,
-        before=NOW - timedelta(days=90),
-        most=most,
-    )
+    return remove_superseded(artifacts, STAGES, before=NOW - timedelta(days=90), most=most)
 
 
 def test_what_is_old_and_replaced_goes(artifacts: ArtifactStore) -> None:
@@ -73,6 +67,8 @@ def test_what_is_old_and_replaced_goes(artifacts: ArtifactStore) -> None:
     assert done.bytes > 100
     assert left(artifacts, "scene_analysis") == {"young", "holds"}
     assert tidy(artifacts) == Tidied(0, 0)
+    with pytest.raises(ValueError, match="At least 1"):
+        tidy(artifacts, most=0)
 
 
 def test_what_a_current_result_names_stays(artifacts: ArtifactStore) -> None:
@@ -86,7 +82,7 @@ def test_what_a_current_result_names_stays(artifacts: ArtifactStore) -> None:
 @given(
     ages=st.lists(st.integers(0, 200), min_size=1, max_size=8),
     current=st.integers(0, 7),
-    most=st.integers(0, 5),
+    most=st.integers(1, 5),
 )
 @settings(max_examples=20, deadline=None)
 def test_no_more_are_left_than_may_be(
