@@ -9,7 +9,11 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["animatize_assets_tests.postgres", "animatize_assets_tests.production"]
+pytest_plugins = [
+    "animatize_assets_tests.postgres",
+    "animatize_assets_tests.production",
+    "animatize_assets_tests.quick_upgrades",
+]
 
 SIZES_FILE = Path(__file__).parent / "sizes.toml"
 
