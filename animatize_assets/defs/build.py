@@ -29,6 +29,7 @@ from animatize_assets.defs.pregeneration import (
     pregeneration_jobs,
 )
 from animatize_assets.defs.resources import default_resources
+from animatize_assets.defs.run_sensors import build_run_sensors
 from animatize_assets.defs.sensors import INTERVAL_S, build_sensors
 from animatize_assets.settings import Settings
 
@@ -67,6 +68,7 @@ def build_definitions(
             build_pregeneration_sensor(),
             build_disk_sensor(),
             *build_performance_sensors(),
+            *build_run_sensors(),
         ],
         resources=resources,
         executor=dg.in_process_executor,

@@ -116,7 +116,7 @@ class RunWatch:
     def _run_failed(self, event: DagsterEvent) -> None:
         if self.failed or self.problem or self._stopping:
             return
-        self.problem = sentence_of(event.job_failure_data.error, None)
+        self.problem = sentence_of_run(event)
 
     def _stop_if_asked(self) -> None:
         if self._stopping or self._cancel is None or not self._cancel.is_set():
@@ -126,6 +126,14 @@ class RunWatch:
         if run is not None:
             self._instance.report_run_canceling(run)  # makes the run end canceled, not failed
         raise DagsterExecutionInterruptedError
+
+
+def sentence_of_run(event: DagsterEvent) -> str:
+    """Return why a run failed; one that was ended from outside has no error, only a message."""
+    told: Any = event.event_specific_data
+    if told is None and event.message:
+        return event.message
+    return sentence_of(None if told is None else told.error, None)
 
 
 def sentence_of(error: Any, step: str | None) -> str:

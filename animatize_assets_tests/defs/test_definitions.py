@@ -24,6 +24,20 @@ PERFORMANCE = (
 HOUSEKEEPING = ("cache_usage",)
 PREGENERATION = ("prompt_patterns", "pregenerated_pictures")
 
+ON = {
+    "new_uploads",
+    "new_images",
+    "expansion_batches",
+    "pregeneration_batches",
+    "performance_alerts",
+    "estimator_drift",
+    "disk_room",
+}
+"""Sensors that run from the start."""
+
+OFF = {"failed_runs", "stuck_runs"}
+"""Sensors that a person turns on."""
+
 BETA_API: set[str] = set()
 """Every beta API of Dagster that this project uses: none."""
 
@@ -48,6 +62,7 @@ from animatize_assets.defs.resources import Stores
 from animatize_assets.defs.performance_sensors import estimator_drift, performance_alerts
 from animatize_assets.defs.resources import default_resources
 from animatize_assets.defs.disk_sensor import disk_room
+from animatize_assets.defs.run_sensors import failed_runs, silent_runs
 from animatize_assets.defs.sensors import new_images, new_uploads
 from animatize_assets.orchestration import open_instance
 from pathlib import Path
@@ -65,6 +80,8 @@ with open_instance(Path(sys.argv[1])) as instance:
     performance_alerts(context, given["performance"], given["stores"])
     estimator_drift(context, given["performance"])
     disk_room(context)
+    failed_runs(context, given["performance"])
+    silent_runs(context, given["performance"])
     for job in ("clean_caches", "keep_small"):
         assert definitions.resolve_job_def(job).execute_in_process(instance=instance).success
     for job in ("close_performance_day", "write_weekly_report"):
@@ -143,15 +160,10 @@ def test_a_clip_waits_for_no_prompt_and_no_picture() -> None:
 def test_jobs_and_sensors_have_their_names() -> None:
     repository = defs.get_repository_def()
     assert {"animate_images", "rerender_images", "ingest_uploads"} <= set(repository.job_names)
-    assert {sensor.name for sensor in repository.sensor_defs} == {
-        "new_uploads",
-        "new_images",
-        "expansion_batches",
-        "pregeneration_batches",
-        "performance_alerts",
-        "estimator_drift",
-        "disk_room",
-    }
+    sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
+    assert set(sensors) == ON | OFF
+    running = dg.DefaultSensorStatus.RUNNING
+    assert {name for name, status in sensors.items() if status is running} == ON
     animated = defs.resolve_job_def("animate_images").asset_layer.selected_asset_keys
     assert {key.to_user_string() for key in animated} == set(STAGES)
     rerender = defs.resolve_job_def("rerender_images").asset_layer.selected_asset_keys

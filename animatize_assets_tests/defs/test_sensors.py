@@ -10,7 +10,6 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from animatize_assets.defs.build import build_definitions
 from animatize_assets.defs.nvidia import NvidiaMonitorResource
 from animatize_assets.defs.performance import PerformanceResource
 from animatize_assets.defs.resources import Stores
@@ -287,15 +286,3 @@ def test_an_image_that_is_there_already_is_not_made_again(daemon: Daemon, data_d
 
 def test_without_a_folder_there_is_nothing_to_do(daemon: Daemon) -> None:
     assert daemon.look_for_uploads() == []
-
-
-def test_the_code_location_has_the_same_sensors() -> None:
-    sensors = build_definitions().get_repository_def().sensor_defs
-    assert {sensor.name for sensor in sensors} == {
-        "new_uploads",
-        "new_images",
-        "expansion_batches",
-        "performance_alerts",
-        "estimator_drift",
-    }
-    assert all(sensor.default_status is dg.DefaultSensorStatus.RUNNING for sensor in sensors)

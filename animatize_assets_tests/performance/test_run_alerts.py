@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -167,7 +168,7 @@ def test_open_alerts_name_exactly_the_failed_images_that_are_not_complete(
         judged = failed_work(
             failures,
             list(alerts.values()),
-            lambda keys, _, done=frozenset(complete): [key for key in keys if key not in done],
+            partial(not_in, complete),
             lambda _: False,
             now=START,
         )
@@ -179,6 +180,10 @@ def test_open_alerts_name_exactly_the_failed_images_that_are_not_complete(
             key: str(alert.details["kind"]) for alert in alerts.values() for key in images_of(alert)
         }
         assert named == failed
+
+
+def not_in(complete: set[str], keys: Collection[str], _: Collection[str]) -> list[str]:
+    return [key for key in keys if key not in complete]
 
 
 def record(draft: Any) -> AlertRecord:
