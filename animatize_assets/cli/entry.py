@@ -111,6 +111,7 @@ def ingest() -> None:
     help="Let a language model expand the prompt; draft: the cheaper one.",
 )
 @click.option("--batch", hidden=True, help="Id that the runs are tagged with.")
+@click.option("--traceparent", hidden=True, help="W3C trace context of whoever asks for the runs.")
 @_command
 def run() -> None:
     """Make what is missing of every image, or everything of those named.

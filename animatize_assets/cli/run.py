@@ -13,6 +13,7 @@ from animatize_assets.cli.keys import resolve_key
 from animatize_assets.cli.tables import run_table
 from animatize_assets.cli.terminal import Terminal
 from animatize_assets.defs.launch_estimates import estimate_tags, tags_or_none
+from animatize_assets.defs.run_telemetry import TRACE_TAG
 from animatize_assets.errors import ImageNotFound
 from animatize_assets.orchestration import (
     BATCH_TAG,
@@ -48,10 +49,12 @@ def run(
     size: tuple[int, int] | None,
     expand: str,
     batch: str | None,
+    traceparent: str | None,
 ) -> int:
     """Materialize the images named, all, or those not complete; 1 when one failed.
 
-    ``batch``: an id under which the caller will look for the runs.
+    ``batch``: an id under which the caller will look for the runs; ``traceparent``: the trace, as
+    W3C writes it, in which they are asked for.
 
     Raises:
         InvalidSetting: no such target model or style; the sentence lists those there are.
@@ -83,7 +86,11 @@ def run(
             },
             keys=named or known,
             only_incomplete=not (named or everything),
-            batch=batch,
+            tags={
+                name: value
+                for name, value in ((BATCH_TAG, batch), (TRACE_TAG, traceparent))
+                if value is not None
+            },
         )
     result = result.model_copy(update={"images": (*result.images, *unknown)})
     terminal.document(run_document(result))
@@ -127,12 +134,12 @@ def materialize(
     *,
     keys: Sequence[str],
     only_incomplete: bool,
-    batch: str | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> PipelineRunResult:
     """Materialize ``keys`` with progress, then draw the contact sheets of the complete ones.
 
     Those of images that took no run are drawn too where they are missing or out of date: a run
-    that was cut short draws none, nor do the runs of the sensors and the UI.
+    that was cut short draws none, nor do the runs of the sensors and the UI. ``tags``: of the runs.
 
     Raises:
         DiskNearlyFull: there is no room for what would be made.
@@ -150,7 +157,6 @@ def materialize(
             return NOTHING
         workplace.check_disk()
         config = {name: value for name, value in request.items() if value is not None}
-        tags = {} if batch is None else {BATCH_TAG: batch}
         with canceled_by_signals(terminal.note) as cancel, terminal.progress("results") as bar:
             task = bar.add_task("Starting", total=len(keys) * len(pipeline_assets()))
 
@@ -165,7 +171,10 @@ def materialize(
                     instance=instance,
                     on_event=advance,
                     cancel=cancel,
-                    tags_of=lambda of_run: tags | _estimated(workplace, of_run, config),
+                    tags_of=lambda of_run: {
+                        **(tags or {}),
+                        **_estimated(workplace, of_run, config),
+                    },
                     log_level=VERBOSE if terminal.verbose else QUIET,
                 )
             )

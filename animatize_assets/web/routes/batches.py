@@ -19,6 +19,7 @@ from animatize_assets.errors import AnimatizeError, BatchNotFound
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.prompts.dialects import load_dialects
 from animatize_assets.prompts.templates import load_templates
+from animatize_assets.telemetry.tracing import current_traceparent
 from animatize_assets.web.batches import WaitingBatch
 from animatize_assets.web.dependencies import ServiceDep
 from animatize_assets.web.routes.batch_models import Batch
@@ -211,7 +212,9 @@ def _before_its_run(
 
 def _options(asked: BatchRequest, keys: list[str]) -> list[str]:
     size = [] if asked.size is None else ["--size", f"{asked.size[0]}x{asked.size[1]}"]
+    traceparent = current_traceparent()
+    traced = [] if traceparent is None else ["--traceparent", traceparent]
     return [
         *("--provider", asked.provider, "--target", asked.target, "--style", asked.style),
-        *("--expand", asked.expand, *size, "--", *keys),
+        *("--expand", asked.expand, *size, *traced, "--", *keys),
     ]

@@ -31,6 +31,9 @@ from animatize_assets_tests.prompts.expansion.cases import (
     follows_rules,
     questions,
 )
+from animatize_assets_tests.telemetry.reading import sums
+
+BATCH_COST = frozenset({("provider", "openai"), ("purpose", "batch")})
 
 
 class Place:
@@ -97,6 +100,7 @@ def test_many_questions_become_one_batch_at_half_the_price(place: Place) -> None
 
     (batch,) = place.desk.submit_waiting()
     assert (batch.state, batch.model) == ("submitted", DRAFT.name)
+    before = sums("animatize.cost").get(BATCH_COST, 0.0)
     first = place.desk.poll()
     assert (first.finished, first.open_batches) == ((), (batch.batch_key,))
     found = place.desk.poll()
@@ -113,6 +117,7 @@ def test_many_questions_become_one_batch_at_half_the_price(place: Place) -> None
     (row,) = place.books.rows.values()
     assert row.state == "settled"
     assert row.cost_usd == pytest.approx(place.bill_usd(), abs=1e-9)
+    assert sums("animatize.cost")[BATCH_COST] - before == pytest.approx(row.cost_usd)
     assert row.expense.expected_usd is not None
     assert row.cost_usd is not None
     assert row.cost_usd <= row.expense.expected_usd
