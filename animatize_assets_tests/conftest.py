@@ -15,7 +15,15 @@ pytest_plugins = [
     "animatize_assets_tests.quick_upgrades",
 ]
 
-SIZES_FILE = Path(__file__).parent / "sizes.toml"
+HERE = Path(__file__).parent
+SIZES_FILE = HERE / "sizes.toml"
+
+SLOWEST_FIRST = (
+    "integration", "deploy", "orchestration", "cli", "defs", "web", "pregeneration", "performance",
+    "workplace", "generation", "telemetry",
+)  # fmt: skip
+"""Rooms whose files may take a minute for a few tests. They are begun first, so that with several
+workers none of them is left to one alone at the end; the other rooms follow."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,6 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    place = {HERE / room: number for number, room in enumerate(SLOWEST_FIRST)}
+    items.sort(key=lambda item: min(place.get(each, len(place)) for each in item.path.parents))
     if config.getoption("--full"):
         return
     skip = pytest.mark.skip(reason="full size only: make test-full")
