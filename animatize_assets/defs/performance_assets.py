@@ -16,7 +16,7 @@ See https://docs.dagster.io/guides/test/asset-checks.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -45,6 +45,20 @@ STAYS = (
     "An ordinary result, nothing is broken: this version is not put into use, and what tells times "
     "now (the version in use, else the formula) goes on. New jobs may change it."
 )
+# Dagster's daemon judges an asset by the newest materialization of any of its partitions. Without
+# one nothing is said: what nobody uses is not late. The windows end well after the next turn of the
+# schedule (``performance_schedules``), an hour of a changed clock and a run that takes its time.
+TRENDS_FRESH = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(hours=26), fail_window=timedelta(hours=48)
+)
+REPORT_FRESH = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(days=7, hours=2), fail_window=timedelta(days=8)
+)
+ESTIMATOR_FRESH = dg.FreshnessPolicy.time_window(
+    warn_window=timedelta(days=7, hours=2), fail_window=timedelta(days=15)
+)
+"""Weeks without a new job train nothing: two of them missed are what a person should see."""
+
 FIRST_MONDAY = "2026-01-05"
 """Before the first release: no job record is older."""
 
@@ -65,6 +79,7 @@ pipeline_types = dg.StaticPartitionsDefinition(list(PIPELINE_TYPES))
             owners=OWNERS,
             kinds={"python", "pandas"},
             code_version="1",
+            freshness_policy=TRENDS_FRESH,
             description="What the jobs of one UTC day came to: times, success, cost, use of GPU "
             "and CPU, accuracy of the estimates, bottlenecks. Kept when the single records are "
             "deleted.",
@@ -92,6 +107,7 @@ def daily_performance_trends(
     owners=OWNERS,
     kinds={"python", "html"},
     code_version="1",
+    freshness_policy=REPORT_FRESH,
     description="A week of jobs against the week before: totals, trends, bottlenecks, how good the "
     "estimates were, what to do. JSON and a page to read below <data>/reports.",
 )
@@ -151,6 +167,7 @@ class TrainingConfig(dg.Config):
     owners=OWNERS,
     kinds={"python", "scikitlearn", "mlflow"},
     code_version="1",
+    freshness_policy=ESTIMATOR_FRESH,
     description="A model that learned from the job records how long a job takes, registered in "
     "MLflow. Whether it is put into use its check says.",
 )

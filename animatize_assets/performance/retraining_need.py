@@ -33,6 +33,10 @@ LEAST_NEW_JOBS = 10
 SIGNIFICANCE = 0.001
 """Of a change point: the question is asked again with every job, as for trends."""
 
+JUDGED_SHARE = 8
+"""A training is judged by the newest of four windows over the newer half of its jobs
+(``evaluation.ROLLING_WINDOWS``): by an eighth of them."""
+
 MATERIAL = math.log(1.1)
 """A change of level by less than 10 % leaves most estimates within 20 %."""
 
@@ -81,8 +85,9 @@ def reason_to_train(
 ) -> str | None:
     """Return why one pipeline's estimator should be trained now, or None.
 
-    There are three reasons: jobs enough for the first one; fewer of the last 50 estimates within
-    20 % than the bar; a change point in the errors of the estimates of the version in use. Only
+    There are four reasons: jobs enough for the first one; fewer of the last 50 estimates within
+    20 % than the bar; fewer than the version in use had within 20 % when it was trained, by more
+    than chance; a change point in the errors of the estimates of the version in use. Only
     estimates and change points since the newest training count, though it was rejected: the same
     jobs are no reason twice, for they would be rejected again. Within a day of the newest training
     there is never a reason.
@@ -110,7 +115,8 @@ def reason_to_train(
         if job.promise is not None and (in_use is None or job.submitted_at > in_use.last_trained_at)
     ]
     since = [job for job in told if job.submitted_at > newest]
-    return _inaccurate(since, accuracy_bar) or _changed(told, newest)
+    worse = None if in_use is None else _worse_than_trained(since, in_use)
+    return _inaccurate(since, accuracy_bar) or worse or _changed(told, newest)
 
 
 def has_news(
@@ -137,6 +143,25 @@ def _inaccurate(told: Sequence[JobRecord], bar: float) -> str | None:
         return None
     near, least = f"{100 * share:.0f} %", f"{100 * bar:.0f} %"
     return f"{near} of the last {PROMISES} estimates were within 20 % (bar {least})."
+
+
+def _worse_than_trained(told: Sequence[JobRecord], in_use: RegisteredEstimator) -> str | None:
+    """Compare the newest estimates with the newest window of the training, which were unseen then.
+
+    By Fisher's exact test, one-sided: the training's own share comes of few jobs, too.
+    """
+    from scipy import stats
+
+    last = [job for job in told if job.promise and job.promise.method == "ml_model"][-PROMISES:]
+    judged = in_use.training_data_count // JUDGED_SHARE
+    if len(last) < PROMISES or judged == 0:
+        return None
+    near, was = sum(map(is_near, last)), round(in_use.accuracy_score * judged)
+    table = [[near, PROMISES - near], [was, judged - was]]
+    if float(stats.fisher_exact(table, alternative="less").pvalue) >= SIGNIFICANCE:
+        return None
+    now, then = f"{100 * near / PROMISES:.0f} %", f"{100 * in_use.accuracy_score:.0f} %"
+    return f"{now} of the last {PROMISES} estimates were within 20 %, {then} when it was trained."
 
 
 def _changed(told: Sequence[JobRecord], newest_training: datetime) -> str | None:

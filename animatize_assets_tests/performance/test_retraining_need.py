@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -73,6 +74,25 @@ def test_thirty_jobs_are_enough_for_the_first() -> None:
     assert "30 jobs" in (reason([job(number) for number in range(30)]) or "")
     failed = [job(number, success=False) for number in range(30)]
     assert reason(failed) is None
+
+
+def test_estimates_that_are_worse_than_those_of_the_training_are_a_reason() -> None:
+    """Above the bar, and without a change of level: only the spread has grown."""
+    spread = [1.0, 1.0, 1.5, 1.0, 1.0, 1.0, 1.0, 1.0, 0.7, 1.0, 1.0, 1.5, 1.0, 0.7, 1.0] * 4
+    learned = replace(version(), accuracy_score=0.97, training_data_count=2_000)
+    why = reason(told(spread), learned)
+    assert why == "72 % of the last 50 estimates were within 20 %, 97 % when it was trained."
+    assert reason(told(spread), replace(learned, accuracy_score=0.75)) is None
+    # Twelve jobs cannot tell 97 % from 72 %.
+    assert reason(told(spread), replace(learned, training_data_count=100)) is None
+    # Nor is the formula's word held against what was learned.
+    by_formula = [
+        each.model_copy(
+            update={"promise": Promise(predicted_seconds=10.0, method="heuristic", model="m")}
+        )
+        for each in told(spread)
+    ]
+    assert reason(by_formula, learned) is None
 
 
 def test_estimates_below_the_bar_are_a_reason() -> None:
