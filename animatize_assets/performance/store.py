@@ -341,9 +341,9 @@ def _typed(kind: type, values: Sequence[Any]) -> pd.Series[Any]:
     return pd.Series(values, dtype=object)
 
 
-def _plain(rows: Iterable[Any], names: Sequence[str]) -> Iterator[Sequence[Any]]:
+def _plain(rows: Iterable[Any], names: Sequence[str]) -> Iterator[Iterable[Any]]:
     for row in rows:
-        yield [row[name] for name in names] if isinstance(row, dict) else tuple(row)
+        yield [row[name] for name in names] if isinstance(row, dict) else row
 
 
 def in_utc(moment: datetime) -> datetime:

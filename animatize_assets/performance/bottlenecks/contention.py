@@ -124,7 +124,7 @@ def _expected_seconds(jobs: pd.DataFrame) -> pd.Series[float]:
     groups = like_groups(jobs, _LIKE_HERE)
     power = elasticity(took, size, groups)
     per_work = took - power * size
-    usual = per_work.groupby(groups).transform(lambda each: each.quantile(0.25))
+    usual = groups.map(per_work.groupby(groups).quantile(0.25))
     expected: pd.Series[float] = (usual + power * size).map(math.exp)
     return expected
 

@@ -138,9 +138,8 @@ def _usual_steps(period: Period, jobs: pd.DataFrame) -> pd.Series[float]:
 
     columns = [*_GROUP, "steps"]
     seen = pd.concat([period.earlier[columns], jobs[columns]], ignore_index=True)
-    usual = seen.groupby(list(_GROUP), dropna=False)["steps"].transform(
-        lambda steps: steps.quantile(0.25)
-    )
+    group = seen.groupby(list(_GROUP), dropna=False).ngroup()
+    usual = group.map(seen["steps"].groupby(group).quantile(0.25))
     own: pd.Series[float] = usual.iloc[len(period.earlier) :].clip(upper=SATURATED_STEPS)
     return own.set_axis(jobs.index)
 
