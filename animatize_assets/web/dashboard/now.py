@@ -10,6 +10,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from datetime import time as time_of_day
@@ -39,6 +40,9 @@ MACHINE_EVERY_S: Final = 10.0
 """How long a reading of the machine is shown: utilization is the average in between."""
 
 HOUR: Final = timedelta(hours=1)
+
+SHARED_S: Final = 1.0
+"""Pages that are opened within so long share a reading."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ class NowReader:
         self._timer = timer
         self._clock = clock
         self._lock = threading.Lock()
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="now")
         self._machine: HostReading | None = None
         self._machine_at: float | None = None
         self._view: NowView | None = None
@@ -115,6 +120,21 @@ class NowReader:
                 self._view = self._read()
                 self._view_at = at
             return self._view
+
+    def read_within(self, seconds: float) -> NowView | None:
+        """Return how things stand; None when that takes longer, as while the service starts.
+
+        It is read on then, for whoever asks next.
+
+        Raises:
+            SQLAlchemyError: a database cannot be read.
+
+        """
+        reading = self._reading.submit(self.read, at_most_old_s=SHARED_S)
+        try:
+            return reading.result(seconds)
+        except TimeoutError:
+            return None
 
     def _read(self) -> NowView:
         service, now = self._service, self._clock()

@@ -41,6 +41,10 @@ STATIC_PATH: Final = "/static"
 KEPT: Final = "public, max-age=86400"
 """Of styles and scripts: a page asks for those of its own version."""
 
+PATIENCE_S: Final = 0.3
+"""How long a page waits for what it shows: a service that has just started loads libraries first,
+and a page is to be painted within a second."""
+
 PERIODS: Final = (1, 7, 28, 90)
 """Days that can be chosen; records are kept for 90."""
 
@@ -67,10 +71,17 @@ def now_reader(request: Request) -> NowReader:
 @router.get("/")
 @public
 def now(request: Request) -> Response:
-    """Show how things stand."""
+    """Show how things stand; what takes long to read is asked for by the page."""
     if must_sign_in(request):
         return sign_in_first()
-    return shown(request, "now.html.j2", view="now", title="Now", now=now_reader(request).read())
+    view = now_reader(request).read_within(PATIENCE_S)
+    return shown(request, "now.html.j2", view="now", title="Now", now=view)
+
+
+@router.get("/now")
+def now_part(request: Request) -> Response:
+    """Send how things stand, as the part of the page that shows it."""
+    return shown(request, "live_part.html.j2", now=now_reader(request).read())
 
 
 @router.get(SIGN_IN)

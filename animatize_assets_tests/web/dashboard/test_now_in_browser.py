@@ -43,6 +43,7 @@ def test_axe_finds_nothing_serious(
         AlertStore(service.performance.engine).raise_(alert())
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.goto("/")
+    expect(page.locator("[aria-busy]")).to_have_count(0)
     assert serious(page) == []
     photograph(page, f"now{'' if has_jobs else '-empty'}-{scheme}")
 

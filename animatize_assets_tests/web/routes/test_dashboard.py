@@ -6,6 +6,7 @@ import html
 import io
 import json
 import re
+import threading
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -67,7 +68,7 @@ def test_what_pages_are_made_of_is_sent_and_nothing_else(client: httpx.Client) -
 
 
 def test_without_anything_the_first_page_says_what_to_do(client: httpx.Client) -> None:
-    told = client.get("/").text
+    told = client.get("/now").text
     assert "Nothing has been made here yet" in told
     assert "no GPU" in told
     assert "Open alerts (0)" in told
@@ -79,11 +80,28 @@ def test_now_tells_jobs_and_alerts(client: httpx.Client, service: Service) -> No
     store = service.performance.store
     store.record(recent(0), recent(1), recent(2), recent(3, success=False))
     AlertStore(service.performance.engine).raise_(alert())
-    told = client.get("/").text
+    told = client.get("/now").text
     assert "75 %" in told
     assert "Open alerts (1)" in told
     assert "The disk is &lt;b&gt;full&lt;/b&gt;." in told
     assert 'data-resolve="1"' in told
+
+
+def test_a_page_does_not_wait_for_what_takes_long(
+    client: httpx.Client, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_end = threading.Event()
+
+    def slowly(_: Service) -> object:
+        assert may_end.wait(60)
+        return (), None
+
+    monkeypatch.setattr("animatize_assets.web.dashboard.now._work", slowly)
+    frame = client.get("/").text
+    assert 'data-src="/now" aria-busy="true"' in frame
+    assert "How things stand is being read" in frame
+    may_end.set()
+    assert "Open alerts (0)" in client.get("/now").text
 
 
 class GoingOn:
@@ -99,7 +117,7 @@ def test_batches_that_wait_are_shown(
     monkeypatch.setattr(service.batches, "_start", lambda *_: GoingOn())
     service.batches.submit(["--", "a"], images=1)
     second = service.batches.submit(["--", "b"], images=3, estimated_seconds=90.0)
-    told = client.get("/").text
+    told = client.get("/now").text
     assert f"batch <code>{second.batch_id[:8]}</code> · 3 images" in told
     assert "Takes about 90 s once it starts" in told
 
@@ -111,9 +129,8 @@ def test_who_has_no_token_is_sent_to_sign_in(client: httpx.Client, service: Serv
     assert client.get("/events").status_code == 401
     AlertStore(service.performance.engine).raise_(alert())
     client.post("/session", json={"token": token})
-    page = client.get("/")
-    assert page.status_code == 200
-    assert "data-resolve" not in page.text  # it may only read
+    assert client.get("/").status_code == 200
+    assert "data-resolve" not in client.get("/now").text  # it may only read
 
 
 def test_an_event_tells_what_is_new(client: httpx.Client, service: Service) -> None:
