@@ -23,6 +23,7 @@ def use_production(home: Path, server: str, monkeypatch: pytest.MonkeyPatch, to:
     """Have the instance of ``home`` and everything recorded be in new databases of a server."""
     home.mkdir(parents=True, exist_ok=True)
     shutil.copy(DAGSTER_YAML, home / "dagster.yaml")
+    monkeypatch.setenv("DAGSTER_EVENT_BATCH_SIZE", "1000")  # as the compose file sets it
     for name in ("ANIMATIZE_DATABASE_URL", "ANIMATIZE_DAGSTER_DATABASE_URL"):
         monkeypatch.setenv(name, to.enter_context(empty_database(server)))
 

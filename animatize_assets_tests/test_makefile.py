@@ -87,6 +87,16 @@ def test_the_instance_follows_the_template(clone: Path) -> None:
     assert written.read_text() == (ROOT / TEMPLATE).read_text()
 
 
+def test_an_instance_with_a_storage_of_its_own_stays(clone: Path) -> None:
+    make(clone, "instance")
+    file = clone / "data" / "dagster" / "dagster.yaml"
+    shutil.copy(ROOT / "deploy" / "postgres" / "dagster.yaml", file)
+    later = file.stat().st_mtime + 10
+    os.utime(clone / TEMPLATE, (later, later))
+    make(clone, "instance")
+    assert "KeptOpenPostgresStorage" in file.read_text()
+
+
 @pytest.mark.parametrize("target", ["test", "test-full"])
 def test_photographs_reach_the_tests(clone: Path, target: str) -> None:
     assert "--photos" not in make(clone, "-s", target)

@@ -41,6 +41,9 @@ STORAGE_GOAL_KB = 60
 GROWTH_GOAL = 1.25
 MEMORY_GOAL = 1.2
 
+EVENTS_AT_ONCE = "1000"
+"""As deploy/postgres/compose.yaml sets it."""
+
 PRODUCTION = Path(__file__).parents[1] / "deploy" / "postgres" / "dagster.yaml"
 CHILD = Path(__file__).with_name("orchestration_runs.py")
 """What a measuring process executes."""
@@ -160,6 +163,7 @@ def child(folder: str, server: str | None = None, **task: Any) -> dict[str, floa
     }
     with ExitStack() as databases:
         if server is not None:
+            environment["DAGSTER_EVENT_BATCH_SIZE"] = EVENTS_AT_ONCE
             (data_dir / "dagster").mkdir()
             shutil.copy(PRODUCTION, data_dir / "dagster" / "dagster.yaml")
             for name in ("ANIMATIZE_DATABASE_URL", "ANIMATIZE_DAGSTER_DATABASE_URL"):

@@ -76,6 +76,29 @@ def test_both_store_the_same(
         assert rows == stock_rows[table], table
 
 
+def test_an_event_is_stored_whole_or_not_at_all(
+    tmp_path: Path, postgres_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(tmp_path, postgres_server, monkeypatch) as instance:
+        keys = register(instance, tmp_path / "data", 1)
+        assert run(instance, keys).success
+        before = stored(instance)
+        (made,) = instance.fetch_materializations(dg.AssetKey("source_image"), limit=1).records
+
+        def fail(*_: object) -> None:
+            raise ConnectionError("the server went away")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(instance.event_log_storage, "_store_asset_event", fail)
+            with pytest.raises(ConnectionError):
+                instance.event_log_storage.store_event(made.event_log_entry)
+            with pytest.raises(ConnectionError):
+                instance.event_log_storage.store_event_batch([made.event_log_entry] * 2)
+        assert stored(instance) == before
+        instance.event_log_storage.store_event(made.event_log_entry)
+        assert len(stored(instance)["event_logs"]) == len(before["event_logs"]) + 1
+
+
 def test_a_connection_is_kept_and_one_that_the_server_closed_is_opened_again(
     tmp_path: Path, postgres_server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

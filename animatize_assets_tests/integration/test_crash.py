@@ -29,8 +29,19 @@ def materialize(first: str, last: str) -> int:
 
 
 @pytest.mark.filterwarnings("ignore:InitResourceContext.dagster_run is deprecated")
-@pytest.mark.parametrize("stage", ["scene_analysis", "animatic_clip"])
-def test_the_next_run_finishes_and_repeats_nothing(stage: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("either_instance", "stage"),
+    [
+        ("sqlite", "scene_analysis"),
+        ("postgresql", "animatic_clip"),
+        pytest.param("sqlite", "animatic_clip", marks=pytest.mark.full),
+        pytest.param("postgresql", "scene_analysis", marks=pytest.mark.full),
+    ],
+    indirect=["either_instance"],
+)
+def test_the_next_run_finishes_and_repeats_nothing(
+    either_instance: str, stage: str, tmp_path: Path
+) -> None:
     data_dir = tmp_path / "data"
     with open_instance(data_dir) as instance:
         keys = register(instance, data_dir, 3)
