@@ -102,6 +102,12 @@ class RecentJobs:
 
     like: RecentLikeJobs
     residuals: RecentResiduals
+    missed: Mapping[_Asked, Missed]
+    """Of jobs that ended after those learned from."""
+
+
+_Asked = tuple[str, float | None]
+"""A job by its id, with the recent median of like jobs: its prediction follows from both."""
 
 
 @dataclass(frozen=True)
@@ -156,11 +162,12 @@ class TrainedEstimator:
         vectors = self.encoder.encode_many(submissions, recent_medians)
         return np.asarray(np.exp(predict_log_seconds(self.model, vectors)))
 
-    def recent(self, finished: Sequence[JobRecord]) -> RecentJobs:
+    def recent(self, finished: Sequence[JobRecord], before: RecentJobs | None = None) -> RecentJobs:
         """Prepare what finished jobs tell, in any order; call it again when more have finished.
 
         Their errors count from the end of the training data on; like jobs from before count for
-        the recent median.
+        the recent median. ``before`` is an answer of this method: of jobs that are in it already
+        nothing is predicted again, which changes no figure.
         """
         ordered = sorted(finished, key=lambda job: job.finished_at)
         like = RecentLikeJobs(ordered)
@@ -172,9 +179,9 @@ class TrainedEstimator:
             and job.pipeline_type == self.card.pipeline_type
             and job.finished_at > self.card.last_finished_at
         ]
-        missed = self._missed(later, like) if later else ()
+        missed = self._missed(later, like, {} if before is None else before.missed)
         wider = max(self.familiar, self.unfamiliar, key=lambda calibration: calibration.spread)
-        return RecentJobs(like, RecentResiduals(wider, missed))
+        return RecentJobs(like, RecentResiduals(wider, missed.values()), missed)
 
     def estimate(self, submission: Submission, recent: RecentJobs | None = None) -> Estimate:
         """Return the estimate of one job."""
@@ -202,17 +209,27 @@ class TrainedEstimator:
                 told[position] = self._estimate(times, place, notes)
         return [estimate for estimate in told if estimate is not None]
 
-    def _missed(self, jobs: Sequence[JobRecord], like: RecentLikeJobs) -> list[Missed]:
+    def _missed(
+        self, jobs: Sequence[JobRecord], like: RecentLikeJobs, known: Mapping[_Asked, Missed]
+    ) -> Mapping[_Asked, Missed]:
         submissions = [Submission.of(job) for job in jobs]
-        predicted = self.predict_seconds(submissions, like.medians(submissions))
-        return [
-            Missed(
-                residual=math.log(job.total_time_seconds / seconds),
-                groups=_groups(submission),
-                novel=self.encoder.unseen(submission),
+        medians = like.medians(submissions)
+        asked = [(job.job_id, median) for job, median in zip(jobs, medians, strict=True)]
+        new = [place for place, each in enumerate(asked) if each not in known]
+        if not new:
+            return {each: known[each] for each in asked}
+        predicted = self.predict_seconds(
+            [submissions[place] for place in new], [medians[place] for place in new]
+        )
+        told = {
+            asked[place]: Missed(
+                residual=math.log(jobs[place].total_time_seconds / seconds),
+                groups=_groups(submissions[place]),
+                novel=self.encoder.unseen(submissions[place]),
             )
-            for job, submission, seconds in zip(jobs, submissions, predicted, strict=True)
-        ]
+            for place, seconds in zip(new, predicted, strict=True)
+        }
+        return {each: known[each] if each in known else told[each] for each in asked}
 
     def _likeness(self, submission: Submission, recent: RecentJobs | None) -> _Likeness:
         novel = self.encoder.unseen(submission)

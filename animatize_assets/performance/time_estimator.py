@@ -128,7 +128,8 @@ class TimeEstimator:
         else:
             before = {} if known is None else known.finished
             finished = self._finished(pipeline_type, before)
-            known = _at_hand(newest_id, trained, finished, now)
+            recent = known.recent if known is not None and known.trained is trained else None
+            known = _at_hand(newest_id, trained, finished, recent, now)
         self._at_hand[pipeline_type] = known
         return known
 
@@ -146,6 +147,7 @@ def _at_hand(
     newest_id: int | None,
     trained: TrainedEstimator | None,
     finished: Mapping[int, JobRecord],
+    before: RecentJobs | None,
     looked_at: float,
 ) -> _AtHand:
     jobs = tuple(finished.values())
@@ -153,7 +155,7 @@ def _at_hand(
         newest_id=newest_id,
         trained=trained,
         finished=finished,
-        recent=None if trained is None else trained.recent(jobs),
+        recent=None if trained is None else trained.recent(jobs, before),
         devices={
             _device(job.parameters): job.parameters for job in jobs if job.parameters.gpu_model
         },

@@ -49,6 +49,30 @@ def test_estimates_are_near_and_covered(trained: TrainedEstimator) -> None:
     assert {each.model_used for each in estimates} == {"linear_regression"}
 
 
+def test_what_is_known_of_earlier_jobs_is_not_predicted_again(
+    trained: TrainedEstimator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = timed_jobs(40, start=200)
+    asked = _asked(timed_jobs(8, start=240), worker="w0")
+    before = trained.recent([*JOBS[-60:], *later[:30]])
+    anew = trained.recent([*JOBS[-50:], *later])
+    predicted: list[str] = []
+    predict = TrainedEstimator.predict_seconds
+
+    def noted(
+        self: TrainedEstimator, submissions: list[Submission], medians: list[float | None]
+    ) -> Any:
+        predicted.extend(str(each.submitted_at) for each in submissions)
+        return predict(self, submissions, medians)
+
+    monkeypatch.setattr(TrainedEstimator, "predict_seconds", noted)
+    followed = trained.recent([*JOBS[-50:], *later], before)
+    assert {str(job.submitted_at) for job in later[30:]} <= set(predicted)
+    assert len(predicted) < len(later)
+    assert followed.missed == anew.missed
+    assert trained.estimate_many(asked, followed) == trained.estimate_many(asked, anew)
+
+
 def test_many_are_each_as_alone(trained: TrainedEstimator) -> None:
     asked = _asked(JOBS[:6]) + _asked(JOBS[6:9], worker="new", gpu_model="GPU Z")
     recent = trained.recent(JOBS)
