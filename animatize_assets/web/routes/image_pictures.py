@@ -91,6 +91,7 @@ def image_pictures(image_key: ImageKey, service: ServiceDep) -> Pictures:
     return Pictures(pictures=[told_of(image_key, each) for each in found])
 
 
+@router.head("/{image_key:image_key}/pictures/{result_key:result_key}", include_in_schema=False)
 @router.get(
     "/{image_key:image_key}/pictures/{result_key:result_key}",
     summary="One of the pictures that an image was given",
@@ -124,6 +125,7 @@ def image_picture(
     return _answer(request, content, found.file.media_type, found.file.sha256)
 
 
+@router.head("/{image_key:image_key}/composition", include_in_schema=False)
 @router.get(
     "/{image_key:image_key}/composition",
     summary="The composition drawn over the image, large",

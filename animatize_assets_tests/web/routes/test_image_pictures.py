@@ -51,6 +51,8 @@ def test_every_picture_is_listed_and_sent(client: httpx.Client, with_two: str) -
     assert (sent.content, sent.headers["content-type"]) == (picture_of(10), "image/png")
     again = client.get(told[1]["file"], headers={"If-None-Match": sent.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+    told_of = client.head(told[1]["file"])
+    assert (told_of.content, told_of.headers["content-length"]) == (b"", str(len(picture_of(10))))
 
 
 def test_what_is_gone_is_told(client: httpx.Client, service: Service, key: str) -> None:
