@@ -87,13 +87,23 @@ class Remembered:
         self._kept: LRUCache[Hashable, _Kept] = LRUCache(MOST_ANSWERS)
         self._lock = threading.Lock()
 
-    def get(
-        self, key: Hashable, version: object, compute: Callable[[], Answer | Timed[Answer]]
-    ) -> Answer:
+    def get(self, key: Hashable, version: object, compute: Callable[[], Answer]) -> Answer:
         """Return the answer of ``key``; ``version`` differs when something is new.
 
         What ``compute`` raises is raised here, or logged when nobody waits for it.
         """
+
+        def timed() -> Timed[Answer]:
+            began = self._timer()
+            answer = compute()
+            return Timed(answer, self._timer() - began)
+
+        return self.get_timed(key, version, timed)
+
+    def get_timed(
+        self, key: Hashable, version: object, compute: Callable[[], Timed[Answer]]
+    ) -> Answer:
+        """Return the same of what tells itself how long it took."""
         with self._lock:
             kept = self._kept.get(key)
             if kept is None:
@@ -109,7 +119,7 @@ class Remembered:
         answer: Answer = told.answer
         return answer
 
-    def _renew(self, kept: _Kept, version: object, compute: Callable[[], object]) -> None:
+    def _renew(self, kept: _Kept, version: object, compute: Callable[[], Timed[Any]]) -> None:
         """Compute anew; the lock, which whoever asked for it has taken, is given back."""
         try:
             kept.told = self._computed(version, compute)
@@ -118,13 +128,9 @@ class Remembered:
         finally:
             kept.lock.release()
 
-    def _computed(self, version: object, compute: Callable[[], object]) -> _Told:
-        began = self._timer()
-        answer = compute()
-        ended = self._timer()
-        if isinstance(answer, Timed):
-            return _Told(answer.answer, version, answer.took_s, ended)
-        return _Told(answer, version, ended - began, ended)
+    def _computed(self, version: object, compute: Callable[[], Timed[Any]]) -> _Told:
+        timed = compute()
+        return _Told(timed.answer, version, timed.took_s, self._timer())
 
     def _is_bearable(self, told: _Told) -> bool:
         """Whether the answer may be given although there is news: it took long, and is not old."""

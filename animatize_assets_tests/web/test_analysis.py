@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 
 import psutil
@@ -15,6 +16,8 @@ from animatize_assets.web.problems import Refused
 from animatize_assets.workplace.opening import open_workplace
 from animatize_assets_tests.performance.jobs import job
 
+FOR_EVER_S = 1e12
+
 
 def where(room: PerformanceRoom) -> tuple[int, int]:
     """Return the process that computes this, and the jobs that it sees."""
@@ -23,6 +26,12 @@ def where(room: PerformanceRoom) -> tuple[int, int]:
 
 def refuse(_room: PerformanceRoom, message: str) -> None:
     raise NotEnoughJobs(message)
+
+
+def take_for_ever(_room: PerformanceRoom) -> str:
+    """Move the clock of the process in which this is computed."""
+    time.perf_counter = lambda: FOR_EVER_S
+    return "done"
 
 
 def die(_room: PerformanceRoom) -> None:
@@ -53,3 +62,9 @@ def test_one_that_died_is_told_and_made_anew(analysis: AnalysisProcess) -> None:
         analysis.run(die)
     assert refused.value.status == 503
     assert analysis.run(where)[1] == 0
+
+
+def test_what_is_timed_is_the_computing_in_that_process(analysis: AnalysisProcess) -> None:
+    timed = analysis.timed(take_for_ever)
+    assert timed.answer == "done"
+    assert timed.took_s > FOR_EVER_S / 2

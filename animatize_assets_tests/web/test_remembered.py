@@ -5,7 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from animatize_assets.web.remembered import LONG_S, LONGEST_S, OLDEST_S, REST, Remembered
+from animatize_assets.web.remembered import (
+    LONG_S,
+    LONGEST_S,
+    OLDEST_S,
+    REST,
+    Remembered,
+    Timed,
+)
 
 
 class Clock:
@@ -139,3 +146,12 @@ def test_a_failed_renewal_leaves_the_answer_before_and_is_tried_again() -> None:
     assert remembered.get("a", 1, lambda: 7) == 1
     later.waiting.pop()()
     assert remembered.get("a", 1, lambda: 8) == 7
+
+
+def test_the_start_of_what_computes_is_not_counted() -> None:
+    clock, later = Clock(), Later()
+    remembered, starting = Remembered(clock, later), Work(clock, 10 * LONG_S)
+    assert remembered.get_timed("a", 1, lambda: Timed(starting(), 0.1).then(str)) == "1"
+    clock.seconds += 0.1 * REST
+    assert remembered.get_timed("a", 2, lambda: Timed("at once", 0.1)) == "at once"
+    assert not later.waiting

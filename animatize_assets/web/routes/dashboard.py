@@ -123,10 +123,10 @@ def performance_figures(request: Request, service: ServiceDep, days: Days) -> Re
 @router.get("/performance/findings")
 def performance_findings(request: Request, service: ServiceDep, days: Days) -> Response:
     """Send what holds jobs up, as the part of the page that shows it."""
-    found = service.remembered.get(
+    found = service.remembered.get_timed(
         ("findings", days),
         service.performance.store.newest_id(),
-        lambda: service.analysis.run(findings, days),
+        lambda: service.analysis.timed(findings, days),
     )
     return shown(request, "findings_part.html.j2", findings=found)
 
@@ -142,10 +142,10 @@ def chart(name: Annotated[str, Path(max_length=32)], service: ServiceDep, days: 
 
 def figures_of(service: Service, days: int) -> Figures:
     """Return the figures of a period; all who ask in the same moment share them."""
-    return service.remembered.get(
+    return service.remembered.get_timed(
         ("figures", days),
         service.performance.store.newest_id(),
-        lambda: service.analysis.run(figures, days),
+        lambda: service.analysis.timed(figures, days),
     )
 
 
@@ -172,10 +172,10 @@ def comparison_figures(
 ) -> Response:
     """Send two providers, or two runs, side by side, as the part of the page that shows them."""
     names = (asked.left.strip(), asked.right.strip())
-    compared = service.remembered.get(
+    compared = service.remembered.get_timed(
         ("compare", asked.by, names, asked.days),
         service.performance.store.newest_id(),
-        lambda: service.analysis.run(compare, asked.by, names, asked.days),
+        lambda: service.analysis.timed(compare, asked.by, names, asked.days),
     )
     return shown(request, "comparison_part.html.j2", compared=compared, by=asked.by)
 

@@ -69,8 +69,8 @@ def week_shown(service: Service, monday: date) -> Week:
     """Return a week's report; all who ask in the same moment share it."""
     written = written_report(service.data_dir, monday)
     version = service.performance.store.newest_id() if written is None else written.generated_at
-    return service.remembered.get(
-        ("week", monday), version, lambda: service.analysis.run(week_of, monday, written)
+    return service.remembered.get_timed(
+        ("week", monday), version, lambda: service.analysis.timed(week_of, monday, written)
     )
 
 

@@ -88,10 +88,12 @@ def trends(
 ) -> Trends:
     """Return the trends of each pipeline that had jobs in the period."""
     room = service.performance
-    return service.remembered.get(
+    return service.remembered.get_timed(
         ("trends", days_back, pipeline_type),
         room.store.newest_id(),
-        lambda: Trends.model_validate(service.analysis.run(views.trends, days_back, pipeline_type)),
+        lambda: service.analysis.timed(views.trends, days_back, pipeline_type).then(
+            Trends.model_validate
+        ),
     )
 
 
@@ -152,10 +154,12 @@ def weekly_report(
     """Report a week, Monday to Sunday in UTC."""
     room = service.performance
     monday = monday_of(datetime.now(UTC).date()) - weeks_back * WEEK
-    return service.remembered.get(
+    return service.remembered.get_timed(
         ("weekly-report", monday),
         room.store.newest_id(),
-        lambda: WeeklyReport.model_validate(service.analysis.run(views.weekly_report, monday)),
+        lambda: service.analysis.timed(views.weekly_report, monday).then(
+            WeeklyReport.model_validate
+        ),
     )
 
 
@@ -233,10 +237,10 @@ def dashboard(service: ServiceDep) -> Dashboard:
 
     room = service.performance
 
-    found = service.remembered.get(
+    found = service.remembered.get_timed(
         "findings",
         room.store.newest_id(),
-        lambda: service.analysis.run(views.findings, FINDINGS_DAYS),
+        lambda: service.analysis.timed(views.findings, FINDINGS_DAYS),
     )
     status = system_status(room.store, now=datetime.now(UTC))
     return Dashboard.model_validate(
