@@ -12,6 +12,7 @@ import pytest
 pytest_plugins = [
     "animatize_assets_tests.postgres",
     "animatize_assets_tests.production",
+    "animatize_assets_tests.quick_homes",
     "animatize_assets_tests.quick_upgrades",
 ]
 
