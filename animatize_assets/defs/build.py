@@ -28,6 +28,7 @@ from animatize_assets.defs.pregeneration import (
     pregeneration_assets,
     pregeneration_jobs,
 )
+from animatize_assets.defs.recovery_sensor import build_recovery_sensor
 from animatize_assets.defs.resources import default_resources
 from animatize_assets.defs.run_sensors import build_run_sensors
 from animatize_assets.defs.sensors import INTERVAL_S, build_sensors
@@ -69,6 +70,7 @@ def build_definitions(
             build_disk_sensor(),
             *build_performance_sensors(),
             *build_run_sensors(),
+            build_recovery_sensor(),
         ],
         resources=resources,
         executor=dg.in_process_executor,

@@ -51,7 +51,7 @@ UNSUCCESSFUL = [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 
 def new_uploads(context: dg.SensorEvaluationContext, stores: Stores) -> dg.SensorResult:
     """Take in what has arrived: at most one run of at most 100 files."""
-    if (full := _no_room()) is not None:
+    if (full := no_room()) is not None:
         return dg.SensorResult(cursor=context.cursor, skip_reason=full)
     uploads = stores.uploads()
     files = list_files(uploads) if uploads.is_dir() else []
@@ -90,7 +90,7 @@ def new_images(
     context: dg.SensorEvaluationContext, stores: Stores, performance: PerformanceResource
 ) -> dg.SensorResult:
     """Ask for the chain of newly registered images: one run per tick, never one per image."""
-    if (full := _no_room()) is not None:
+    if (full := no_room()) is not None:
         return dg.SensorResult(skip_reason=full)
     instance = context.instance
     notes = _settled_notes(instance, int(context.cursor or 0))
@@ -142,7 +142,7 @@ def _estimated(
         room.close()
 
 
-def _no_room() -> dg.SkipReason | None:
+def no_room() -> dg.SkipReason | None:
     """Say why no work begins: the disk is nearly full; None when there is room."""
     try:
         disk_space(Settings.read()).check()

@@ -131,6 +131,34 @@ class RequestLog:
         with self._engine.connect() as connection:
             return tuple(_past(row) for row in connection.execute(query))
 
+    def fallen_back(self, *, since: datetime) -> tuple[PastRequest, ...]:
+        """Return the requests whose picture ``local`` made instead of their provider, oldest first.
+
+        Of each image its newest request since ``since`` counts: what was asked for after a fallback
+        has taken its place.
+        """
+        newest = select(func.max(_requests.id)).where(*_times(since, None))
+        query = (
+            select(generation_requests)
+            .where(
+                _requests.id.in_(newest.group_by(_requests.image_key).scalar_subquery()),
+                _requests.outcome == "made",
+                _requests.provider != "local",
+                _requests.made_by == "local",
+            )
+            .order_by(_requests.id)
+        )
+        with self._engine.connect() as connection:
+            return tuple(_past(row) for row in connection.execute(query))
+
+    def has_made(self, provider: str, *, since: datetime) -> bool:
+        """Return whether ``provider`` itself made a picture since then."""
+        query = select(_requests.id).where(
+            _requests.outcome == "made", _requests.made_by == provider, *_times(since, None)
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query.limit(1)).first() is not None
+
     def repeats(self, *, since: datetime | None = None) -> dict[str, Repeats]:
         """Return per provider how its repeated requests since ``since`` were answered.
 

@@ -18,7 +18,7 @@ from animatize_assets.generation.catalogue import (
 )
 from animatize_assets.generation.quote import History, Planned, Quote, quote
 from animatize_assets.generation.source_image import sent_size
-from animatize_assets.pipeline.generation_setup import ProviderSetup
+from animatize_assets.pipeline.generation_setup import GenerationSetup, ProviderSetup
 from animatize_assets.rendering.size import output_size
 from animatize_assets.workplace.opening import Workplace
 
@@ -42,21 +42,30 @@ def quote_pictures(
     if image_keys:
         catalogue = load_catalogue()
         for key, *image in workplace.images.sizes(image_keys):
-            price = _price(workplace, catalogue, (image[0], image[1]), provider, size)
+            price = expected_price(
+                workplace.generation, catalogue, (image[0], image[1]), provider, size
+            )
             planned.append(Planned(provider, key, price))
         since = datetime.now(UTC) - timedelta(seconds=workplace.generation.results_ttl_s)
         history = History.read(workplace.images.engine, [provider], since=since)
     return quote(planned, history)
 
 
-def _price(
-    workplace: Workplace,
+def expected_price(
+    setup: GenerationSetup,
     catalogue: Catalogue,
     image: tuple[int, int],
     provider: str,
     size: tuple[int, int] | None,
 ) -> float | None:
-    named = workplace.generation.providers.get(provider, ProviderSetup()).model
+    """Return what one picture is expected to cost, US dollars; None: its price is not known.
+
+    ``image``: width and height of the image, px; ``size``: of the picture, None: as the image.
+
+    Raises:
+        NotConfigured: the model that is set for the provider is not known or retired.
+    """
+    named = setup.providers.get(provider, ProviderSetup()).model
     today = datetime.now(UTC).date()
     model = catalogue.get(provider, named, today) if named else catalogue.default(provider)
     width, height = output_size(*image, size=size)

@@ -35,7 +35,7 @@ ON = {
 }
 """Sensors that run from the start."""
 
-OFF = {"failed_runs", "stuck_runs"}
+OFF = {"failed_runs", "stuck_runs", "provider_recovery"}
 """Sensors that a person turns on."""
 
 BETA_API: set[str] = set()
@@ -62,6 +62,7 @@ from animatize_assets.defs.resources import Stores
 from animatize_assets.defs.performance_sensors import estimator_drift, performance_alerts
 from animatize_assets.defs.resources import default_resources
 from animatize_assets.defs.disk_sensor import disk_room
+from animatize_assets.defs.recovery_sensor import provider_recovery
 from animatize_assets.defs.run_sensors import failed_runs, silent_runs
 from animatize_assets.defs.sensors import new_images, new_uploads
 from animatize_assets.orchestration import open_instance
@@ -82,6 +83,7 @@ with open_instance(Path(sys.argv[1])) as instance:
     disk_room(context)
     failed_runs(context, given["performance"])
     silent_runs(context, given["performance"])
+    provider_recovery(context, given["stores"], given["picture_providers"])
     for job in ("clean_caches", "keep_small"):
         assert definitions.resolve_job_def(job).execute_in_process(instance=instance).success
     for job in ("close_performance_day", "write_weekly_report"):
