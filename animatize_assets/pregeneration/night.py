@@ -93,15 +93,13 @@ class NightShift:
         demand = read_demand(self.rows.engine, since=now - timedelta(days=WINDOW_DAYS), until=now)
         top = [each.pattern for each in pattern_counts(demand.asked, now)[:TOP]]
         patterns = with_variations(top)
-        likelihood = Likelihood.learn(demand, now)
+        likelihood = Likelihood.learn(demand, now, patterns)
         days = self._days_ahead()
-        trust = self.rows.trust(now - self._settling())
+        doubt = self.rows.doubt(now - self._settling())
         candidates = (
-            Candidate(image_key, pattern, probability * trust)
+            Candidate(image_key, pattern, max(0.0, 1.0 - doubt * (1.0 - probability)))
             for image_key in demand.stored
-            for pattern, probability in likelihood.likely(
-                image_key, patterns, days, LEAST_PROBABILITY
-            )
+            for pattern, probability in likelihood.likely(image_key, days, LEAST_PROBABILITY)
         )
         return plan_night(candidates, self._quoting(now), limits, own=self._own())
 

@@ -36,9 +36,9 @@ PictureState = Literal["planned", "submitted", "ready", "late", "failed", "dropp
 BatchState = Literal["creating", "submitted", "collected", "failed"]
 
 UNDER_WAY: tuple[PictureState, ...] = ("planned", "submitted")
-TRUSTED = 20
-"""Pictures that the probabilities are believed before any use is known. Own choice: with as many
-settled ones what was seen counts half."""
+BEGUN_WASTE = 2.0
+"""Wasted pictures that are taken for expected and seen before any are: the probabilities are
+believed until a few say otherwise. Own choice."""
 
 SERVED = ("exact", "canonical", "similar")
 
@@ -170,18 +170,20 @@ class PregeneratedPictures:
         with self.engine.connect() as connection:
             return frozenset(connection.scalars(query))
 
-    def trust(self, settled_before: datetime) -> float:
-        """Return how far the probabilities held so far, 0..1, to correct the next ones by.
+    def doubt(self, settled_before: datetime) -> float:
+        """Return how much more, or less, was wasted so far than the probabilities said.
 
-        Uses per expected use of the pictures that came before ``settled_before``, since when each
-        would have been asked for or dropped; begun with :data:`TRUSTED` uses of as many expected.
+        Wasted per expected waste of the pictures that came before ``settled_before``, since when
+        each would have been asked for or dropped; begun with :data:`BEGUN_WASTE` of both.
         """
         query = select(
-            func.count(_pictures.used_at), func.coalesce(func.sum(_pictures.probability), 0.0)
+            func.count(),
+            func.count(_pictures.used_at),
+            func.coalesce(func.sum(1.0 - _pictures.probability), 0.0),
         ).where(_pictures.state == "ready", _pictures.ready_at < settled_before.astimezone(UTC))
         with self.engine.connect() as connection:
-            used, expected = connection.execute(query).one()
-        return float(min(1.0, (used + TRUSTED) / (expected + TRUSTED)))
+            made, used, expected = connection.execute(query).one()
+        return float((made - used + BEGUN_WASTE) / (expected + BEGUN_WASTE))
 
     def ready(self, row: PictureRow, *, cost_usd: float | None, by_day_usd: float | None) -> None:
         """Note that a picture is kept, what it cost, and what it would have cost by day."""

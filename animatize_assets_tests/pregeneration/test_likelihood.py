@@ -20,7 +20,7 @@ from animatize_assets_tests.pregeneration.asking import (
 
 
 def learned(requests: list, stored: dict[str, float]) -> Likelihood:  # type: ignore[type-arg]
-    return Likelihood.learn(demand(requests, stored), NOW)
+    return Likelihood.learn(demand(requests, stored), NOW, [DRAFT, WIDE, TALL])
 
 
 def habit(images: int, share: float, seed: int = 1) -> tuple[list, dict[str, float]]:  # type: ignore[type-arg]
@@ -65,14 +65,14 @@ def test_what_was_asked_for_is_not_expected_again() -> None:
     requests, stored = habit(60, 1.0)
     likelihood = learned(requests, stored)
     done = next(key for key in stored if likelihood.had(key) == {DRAFT, WIDE})
-    told = dict(likelihood.likely(done, [DRAFT, WIDE, TALL], 7, 0.0))
+    told = dict(likelihood.likely(done, 7, 0.0))
     assert set(told) == {TALL}
 
 
 def test_without_any_request_nothing_is_likely() -> None:
     likelihood = learned([], {"new": 0.5})
     assert likelihood.probability("new", WIDE, 7) == 0
-    assert likelihood.likely("new", [WIDE], 7, 0.1) == ()
+    assert likelihood.likely("new", 7, 0.1) == ()
 
 
 def test_a_later_habit_overrules_an_earlier_one() -> None:
@@ -109,7 +109,7 @@ def test_it_is_a_probability_that_grows_with_time(
         for pattern in (DRAFT, WIDE, TALL):
             sooner = likelihood.probability(key, pattern, days)
             assert 0 <= sooner <= likelihood.probability(key, pattern, days + 1) <= 1
-        told = dict(likelihood.likely(key, [DRAFT, WIDE, TALL], days, 0.3))
+        told = dict(likelihood.likely(key, days, 0.3))
         for pattern in {DRAFT, WIDE, TALL} - likelihood.had(key):
             probable = likelihood.probability(key, pattern, days)
             assert told.get(pattern) == (probable if probable >= 0.3 else None)
