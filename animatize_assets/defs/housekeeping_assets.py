@@ -34,8 +34,11 @@ def cache_usage(stores: Stores, picture_providers: PictureProviders) -> dg.Mater
 
     setup = picture_providers.setup()
     images, artifacts = stores.open()
-    dropped = clean_caches(setup, artifacts, images)
-    usage = open_results(setup, artifacts, images.engine).usage()
+    try:
+        dropped = clean_caches(setup, artifacts, images)
+        usage = open_results(setup, artifacts, images.engine).usage()
+    finally:
+        images.engine.dispose()
     return dg.MaterializeResult(
         metadata={
             "results": usage.entries,
@@ -54,7 +57,12 @@ def _sizes() -> str:
 
     settings = Settings.read()
     home = Path(os.environ.get("DAGSTER_HOME") or settings.data_dir / "dagster")
-    read = read_sizes(Workplace(settings), home.absolute())
+    workplace = Workplace(settings)
+    try:
+        read = read_sizes(workplace, home.absolute())
+    finally:
+        workplace.images.engine.dispose()
+        workplace.performance.close()
     lines = ["| what | entries | MB | bound |", "|---|---:|---:|---|"]
     for each in read.growing:
         megabytes = "" if each.bytes is None else f"{each.bytes / MEGA:.1f}"

@@ -38,14 +38,17 @@ def archive_untouched_images(context: dg.OpExecutionContext, stores: Stores) -> 
     from animatize_assets.workplace.housekeeping import KeepFor  # noqa: PLC0415
 
     images, _ = stores.open()
-    forget_ended_runs(context.instance, ImageStates(images.engine))
-    since = datetime.now(UTC) - KeepFor.of(Settings.read()).archive_after
-    archive = ImageArchive(images.engine)
-    untouched = archive.untouched(since, limit=ARCHIVED_AT_ONCE)
-    archived = archive_images(context.instance, archive, untouched, untouched_since=since)
-    context.log.info(
-        "%d images were archived; %d are in the archive.", len(archived), archive.count()
-    )
+    try:
+        forget_ended_runs(context.instance, ImageStates(images.engine))
+        since = datetime.now(UTC) - KeepFor.of(Settings.read()).archive_after
+        archive = ImageArchive(images.engine)
+        untouched = archive.untouched(since, limit=ARCHIVED_AT_ONCE)
+        archived = archive_images(context.instance, archive, untouched, untouched_since=since)
+        context.log.info(
+            "%d images were archived; %d are in the archive.", len(archived), archive.count()
+        )
+    finally:
+        images.engine.dispose()
 
 
 @dg.op(
@@ -79,8 +82,13 @@ def tidy_old_records(
     from animatize_assets.workplace.housekeeping import KeepFor, tidy_stores  # noqa: PLC0415
 
     images, artifacts = stores.open()
+    room = performance.room()
     keep_for = KeepFor.of(Settings.read())
-    done = tidy_stores(images, artifacts, performance.room(), keep_for, now=datetime.now(UTC))
+    try:
+        done = tidy_stores(images, artifacts, room, keep_for, now=datetime.now(UTC))
+    finally:
+        images.engine.dispose()
+        room.close()
     context.log.info("Removed: %s.", done)
 
 

@@ -100,6 +100,7 @@ def test_one_failed_image_is_code_1_and_the_next_run_makes_only_that(
     assert keys[1] in answer.document["images"][1]["reason"]
     assert animatize("status", "--json").document["images"] == {
         "total": 3, "complete": 2, "stale": 0, "failed": 1, "in_progress": 0, "missing": 0,
+        "archived": 0,
     }  # fmt: skip
     wish(data_dir)
     again = animatize("run", "--json").document["images"]
