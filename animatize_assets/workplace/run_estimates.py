@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -43,12 +44,10 @@ from animatize_assets.pipeline.job_parameters import (
 )
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.records import Record
+from animatize_assets.workplace.long_lists import ImageSize, in_proportion, representative
 
 if TYPE_CHECKING:
     from animatize_assets.performance.run_promises import Estimator
-
-ImageSize = tuple[str, int, int]
-"""Image key, width and height in pixels."""
 
 
 class StageEstimate(Record):
@@ -92,7 +91,8 @@ def run_estimate(
     """Return how long ``stages`` of ``images`` take, so many images at once.
 
     Nothing is taken as made before. ``provider_model``: which the provider will use. Images of
-    equal size are estimated once: 500 images cost a fraction of a second.
+    equal size are estimated once: 500 images cost a fraction of a second. Of more than
+    ``long_lists.MOST_SIMULATED`` a part is simulated.
 
     Raises:
         ValueError: ``concurrency`` is below 1.
@@ -103,26 +103,27 @@ def run_estimate(
     kinds = [(size, stage) for size in sizes for stage in stages]
     submissions = [_submission(stage, size, request, provider_model, now) for size, stage in kinds]
     estimates = dict(zip(kinds, estimator.estimate_many(submissions), strict=True))
-    told = [
-        (key, stage, estimates[(width, height), stage])
-        for key, width, height in images
-        for stage in stages
-    ]
-    whole = _together(images, stages, request, estimates, concurrency)
-    methods = {estimate.prediction_method for _, _, estimate in told}
+    counts = Counter((width, height) for _, width, height in images)
+    told = list(estimates.values())
+    simulated = representative(images)
+    whole = _together(simulated, stages, request, estimates, concurrency)
+    if len(simulated) < len(images):
+        whole = in_proportion(whole, simulated, images, stages, estimates)
     return RunEstimate(
         images=len(images),
         concurrency=concurrency,
         seconds=whole[0],
         interval_80=whole[1],
         stages={
-            name: _stage(each)
+            name: _stage([(count, estimates[size, name]) for size, count in counts.items()])
             for name in stages
-            if (each := [estimate for _, stage, estimate in told if stage == name])
+            if images
         },
-        learned_from=min((estimate.learned_from for _, _, estimate in told), default=0),
-        prediction_method="ml_model" if methods == {"ml_model"} else "heuristic",
-        notes=tuple(dict.fromkeys(note for _, _, each in told for note in each.notes)),
+        learned_from=min((estimate.learned_from for estimate in told), default=0),
+        prediction_method="ml_model"
+        if {estimate.prediction_method for estimate in told} == {"ml_model"}
+        else "heuristic",
+        notes=tuple(dict.fromkeys(note for each in told for note in each.notes)),
     )
 
 
@@ -272,10 +273,11 @@ def _length(images: Sequence[Sequence[Stretch]], concurrency: int) -> float:
     return end
 
 
-def _stage(estimates: Sequence[Estimate]) -> StageEstimate:
-    methods = {each.prediction_method for each in estimates}
+def _stage(estimates: Sequence[tuple[int, Estimate]]) -> StageEstimate:
+    """Add up a stage of all images: how many take which estimate."""
+    methods = {estimate.prediction_method for _, estimate in estimates}
     return StageEstimate(
-        seconds=sum(each.predicted_time_seconds for each in estimates),
+        seconds=sum(count * estimate.predicted_time_seconds for count, estimate in estimates),
         prediction_method="ml_model" if methods == {"ml_model"} else "heuristic",
-        learned_from=min(each.learned_from for each in estimates),
+        learned_from=min(estimate.learned_from for _, estimate in estimates),
     )

@@ -18,6 +18,7 @@ from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.performance.time_estimator import TimeEstimator
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import STAGES
+from animatize_assets.workplace import long_lists
 from animatize_assets.workplace.run_estimates import RunEstimate, run_estimate
 from animatize_assets_tests.performance.jobs import MONDAY, job
 
@@ -101,6 +102,38 @@ def test_waiting_for_a_provider_is_told_nearly_as_it_will_be(
     told = _estimate(Told(seconds), count, FLUX, at_once)
     actual = _simulated(seconds, count, at_once)
     assert told.seconds == pytest.approx(actual, rel=2e-3)
+
+
+@pytest.mark.parametrize(("request_", "at_once"), [(LOCAL, 1), (FLUX, 4)])
+def test_a_long_list_is_told_from_a_part_of_it(
+    monkeypatch: pytest.MonkeyPatch, request_: PipelineRequest, at_once: int
+) -> None:
+    seconds = {stage: 0.5 + number for number, stage in enumerate(STAGES)}
+    whole = _estimate(Told(seconds, reach=1.5), 600, request_, at_once)
+    monkeypatch.setattr(long_lists, "MOST_SIMULATED", 200)
+    told = _estimate(Told(seconds, reach=1.5), 600, request_, at_once)
+    assert told.seconds == pytest.approx(whole.seconds, rel=0.02)
+    assert told.stages == whole.stages
+    assert told.interval_80 is not None
+    assert whole.interval_80 is not None
+    assert told.interval_80 == pytest.approx(whole.interval_80, rel=0.03)
+
+
+SIZES = st.tuples(st.integers(1, 3), st.integers(1, 3))
+
+
+@given(st.lists(SIZES, max_size=60), st.integers(1, 20))
+def test_a_part_has_each_size_in_proportion(sizes: list[tuple[int, int]], most: int) -> None:
+    images = [(str(number), *size) for number, size in enumerate(sizes)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(long_lists, "MOST_SIMULATED", most)
+        part = long_lists.representative(images)
+    assert len(part) == min(most, len(images))
+    assert set(part) <= set(images)
+    share = len(part) / max(1, len(images))
+    for size in set(sizes):
+        there = sum(image[1:] == size for image in part)
+        assert abs(there - share * sizes.count(size)) < 1 + 1e-9
 
 
 def test_an_interval_holds_the_estimate_and_is_missing_where_a_stage_has_none() -> None:
