@@ -17,14 +17,13 @@ SQLite, or ``auto``.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from performance_database import add_postgres_option, opened_store
 from prediction_clips import measure_clips
 from prediction_fleet import measure_fleet
-from prediction_public import public_rows
+from prediction_public import one_thread_a_process, public_rows
 from prediction_speed import speed_rows
 from report import Measurement, finish
 
@@ -38,9 +37,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="one split of each file")
     add_postgres_option(parser)
     options = parser.parse_args()
-    # Read by the processes that are started: splits are computed side by side.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    one_thread_a_process()
     with opened_store(options.postgres) as store:
         rows: list[Measurement] = [
             *measure_fleet(store, quick=options.quick),

@@ -1,5 +1,7 @@
 """Part (b) of ``prediction.py``: public timings of other people's machines.
 
+    python benchmarks/prediction_public.py --data DIR [--quick] [--json] [--postgres URL]
+
 Grouped splits: all jobs of a fifth of the exact parameter combinations are put aside, the product
 trains on the others and predicts those, in turn; repeated with several seeds. The type of model is
 chosen by the product on the first split of each file and kept for the others, to save time. With
@@ -16,6 +18,9 @@ models (``animatize_assets.performance.model_types``).
 
 from __future__ import annotations
 
+import argparse
+import os
+import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -26,9 +31,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from performance_database import kept
+from performance_database import add_postgres_option, kept, opened_store
 from public_timings import Timings, combinations, read_timings
-from report import Measurement, measure, not_measured
+from report import Measurement, finish, measure, not_measured
 
 from animatize_assets.performance.baselines import LastTwoLikeJobs, noise_floor
 from animatize_assets.performance.calibration import WITHIN
@@ -113,6 +118,26 @@ class Told:
 
     def _share(self, hits: NDArray[np.bool_]) -> float:
         return float(np.average(hits, weights=self.weight))
+
+
+def main() -> int:
+    """Measure, print, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, help="folder with the public timings")
+    parser.add_argument("--quick", action="store_true", help="one split of each file")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    add_postgres_option(parser)
+    arguments = parser.parse_args()
+    one_thread_a_process()
+    with opened_store(arguments.postgres) as store:
+        results = public_rows(arguments.data, store, quick=arguments.quick)
+    return finish("prediction_public", results, as_json=arguments.json)
+
+
+def one_thread_a_process() -> None:
+    """Tell the processes that are started: splits are computed side by side."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def public_rows(folder: Path | None, store: PerformanceStore, *, quick: bool) -> list[Measurement]:
@@ -369,3 +394,7 @@ def _not_measured(name: str, goal: float) -> list[Measurement]:
 
 def _mean(values: Iterable[float]) -> float:
     return float(np.mean(list(values)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
