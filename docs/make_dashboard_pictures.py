@@ -19,6 +19,13 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 PICTURES = Path(__file__).parent / "pictures"
+ALL_SHOWN = """() => [...document.images].every((image) => image.complete)
+  && [...document.querySelectorAll("video")].every((video) => video.networkState !== 2)"""
+"""Whether no picture and no clip is still on its way."""
+
+WHOLE = {"now"}
+"""Views that are photographed down to their end."""
+
 VIEWPORT = {"width": 1200, "height": 900}
 
 
@@ -32,10 +39,12 @@ def main() -> None:
             "ANIMATIZE_DATA_DIR": folder,
             "DAGSTER_HOME": str(Path(folder) / "dagster"),
         }
-        printed = _run(["demo"], environment)
-        key = json.loads(printed)["images"][0]["image_key"]
+        first = json.loads(_run(["demo"], environment))
+        key = first["images"][0]["image_key"]
+        second = json.loads(_run(["run", key, "--style", "documentary"], environment))
+        runs = (first["run_ids"][0], second["run_ids"][0])
         with _served(environment) as address:
-            _photograph(chromium, address, key)
+            _photograph(chromium, address, key, runs)
 
 
 def _run(command: list[str], environment: dict[str, str]) -> str:
@@ -62,12 +71,15 @@ def _served(environment: dict[str, str]) -> Iterator[str]:
         process.wait()
 
 
-def _photograph(chromium: str, address: str, key: str) -> None:
+def _photograph(chromium: str, address: str, key: str, runs: tuple[str, str]) -> None:
+    left, right = runs
     views = {
         "now": ("/", "#machine-title"),
         "images": ("/images", ".gallery img"),
         "image": (f"/images/{key}", "#clip"),
         "performance": ("/performance?days=7", "#week-title"),
+        "compare": (f"/compare?by=run&left={left}&right={right}&days=7", "#pairs-title"),
+        "pictures": (f"/images/{key}/pictures", ".pair img"),
     }
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -78,7 +90,8 @@ def _photograph(chromium: str, address: str, key: str) -> None:
         for name, (path, awaited) in views.items():
             page.goto(path)
             page.locator(awaited).first.wait_for()
-            page.screenshot(path=PICTURES / f"dashboard_{name}.png")
+            page.wait_for_function(ALL_SHOWN)
+            page.screenshot(path=PICTURES / f"dashboard_{name}.png", full_page=name in WHOLE)
         browser.close()
 
 
