@@ -5,6 +5,7 @@ Belongs here: which statistics a page shows, as plain values. Does not belong he
 
 from __future__ import annotations
 
+import gc
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -40,3 +41,7 @@ def nothing(_room: PerformanceRoom) -> None:
     """Load what the views need: asked for when the service starts."""
     import pandas  # noqa: F401, ICN001  # loaded, not used
     import scipy.stats  # noqa: F401
+
+    # They live as long as the process: views need not wait while they are looked through again.
+    gc.collect()
+    gc.freeze()
