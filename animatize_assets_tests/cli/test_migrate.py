@@ -39,9 +39,11 @@ from animatize_assets.settings import Settings
 from animatize_assets.workplace.from_settings import performance_room
 from animatize_assets.workplace.opening import open_workplace
 from animatize_assets_tests.cli.conftest import Animatize
+from animatize_assets_tests.cli.test_performance_commands import recent
 from animatize_assets_tests.defs.runs import register, run, states
 from animatize_assets_tests.generation.ledgers import planned
 from animatize_assets_tests.performance.jobs import job
+from animatize_assets_tests.performance.timed_jobs import timed_jobs
 from animatize_assets_tests.pipeline.cheap import wish
 from animatize_assets_tests.postgres import empty_database
 from animatize_assets_tests.production import DAGSTER_YAML
@@ -307,7 +309,7 @@ def test_trainings_and_estimators_move_too(
     with open_instance(data_dir) as instance:
         register(instance, data_dir, 1)
     store = performance_room(Settings.read()).store
-    store.record(*(job(number, seconds=10 + number % 7) for number in range(60)))
+    store.record(*recent(timed_jobs(60)))
     trained = animatize("train", "--pipeline", "image", "--json").document["trained"]
     assert trained[0]["version"] == "1"
     for name, url in targets.items():
