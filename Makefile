@@ -22,7 +22,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 # In the order of conftest.py: xdist's own begins with the files of most tests, not of slowest ones.
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
-BENCHMARKS := analysis clip orchestration startup scene_quality generation before_after cache recording sampling telemetry image_list dashboard serving findings prediction soak
+BENCHMARKS := analysis clip orchestration startup scene_quality generation before_after cache pregeneration recording sampling telemetry image_list dashboard serving findings prediction soak
 
 .PHONY: help
 help: ## this list

@@ -42,7 +42,7 @@ BEGIN = datetime(2026, 6, 1, tzinfo=UTC)
 NIGHT = timedelta(hours=2)
 WINDOW = timedelta(hours=4)
 WARM_UP_DAYS = 14
-"""Days of requests before the first night: a studio asks for pictures before it switches this on."""
+"""Days of requests before the first night: a studio asks before it switches this on."""
 
 SETTLING_DAYS = 8
 """After the last night: until all that it made was asked for or dropped."""
@@ -66,7 +66,8 @@ class Size:
 
 
 FULL = Size(nights=30, images_a_day=12, most=60)
-QUICK = Size(nights=5, images_a_day=10, most=60)
+QUICK = Size(nights=8, images_a_day=8, most=60)
+"""Too short to show what a month comes to: the shares of hits have no goal then."""
 
 
 @dataclass
@@ -108,10 +109,10 @@ def measured(size: Size, seed: int) -> list[Measurement]:
         with open_studio(Path(folder), server, clock=clock, durable=False) as studio:
             done = simulate(studio, size, seed)
         billed = sum(charge.cost_nanousd for charge in server.bill())
-    return rows_of(done, billed)
+    return rows_of(done, billed, size)
 
 
-def rows_of(done: Simulated, billed_nanousd: int) -> list[Measurement]:
+def rows_of(done: Simulated, billed_nanousd: int, size: Size) -> list[Measurement]:
     """Return the benchmark's rows."""
     total = done.use.total
     if total.paid_usd is None or total.by_day_usd is None or total.saved_usd is None:
@@ -132,19 +133,21 @@ def rows_of(done: Simulated, billed_nanousd: int) -> list[Measurement]:
             "hit share / the best possible",
             hit_share / best,
             "ratio",
-            goal=OF_ORACLE_GOAL,
+            goal=OF_ORACLE_GOAL if size == FULL else None,
             direction="at least",
         ),
-        measure("waste", total.wasted / total.made, "share", goal=WASTE_GOAL),
+        measure(
+            "waste", total.wasted / total.made, "share", goal=WASTE_GOAL if size == FULL else None
+        ),
         measure(
             "by day: requests that repeat the habits of stored images, answered without a call",
             done.habitual_answered / done.habitual,
             "share",
-            goal=BY_DAY_GOAL,
+            goal=BY_DAY_GOAL if size == FULL else None,
             direction="at least",
         ),
         measure("by day: all requests of stored images", done.answered / done.asked, "share"),
-        measure("pictures made ahead", total.made, "pictures"),
+        measure("made ahead", total.made, "pictures"),
         measure("first requests", done.first_requests, "requests"),
     ]
 
@@ -174,8 +177,12 @@ def simulate(studio: Workshop, size: Size, seed: int) -> Simulated:
                 stored[event.image_key] = event.at
                 studio.store(event.image_key)
                 continue
-            is_served = studio.ask(event.image_key, event.pattern).reuse is not None
             pair = (event.image_key, event.pattern)
+            if day < WARM_UP_DAYS - KEPT_FOR.days or (day >= last and not is_kept(studio, pair)):
+                studio.note(event.image_key, event.pattern)  # nothing that is measured
+                seen.add(pair)
+                continue
+            is_served = studio.ask(event.image_key, event.pattern).reuse is not None
             if WARM_UP_DAYS <= day < last:
                 first += pair not in seen
                 hits += is_served and pair not in seen
@@ -199,6 +206,15 @@ def simulate(studio: Workshop, size: Size, seed: int) -> Simulated:
         habitual_answered=habitual_answered,
         habitual=habitual,
     )
+
+
+def is_kept(studio: Workshop, pair: Pair) -> bool:
+    """Whether the result store has the picture of a pair."""
+    prepared, caches = studio.lines.prepared(*pair), studio.source.caches
+    if prepared is None or caches is None:
+        return False
+    not_before = caches.results.not_before()
+    return caches.results.index.find(prepared.fingerprint, not_before=not_before) is not None
 
 
 def oracle(events: Sequence[Event], size: Size) -> int:

@@ -21,8 +21,10 @@ from animatize_assets.pregeneration.patterns import Pattern
 
 TARGETS = ("generic", "flux", "imagen")
 STYLES = ("cinematic", "documentary", "noir", "pastel")
-FORMATS = ((1280, 512), (1024, 640), (640, 1024), (816, 816), (960, 688), (688, 960))
-"""All of about 655,360 px, the fewest that the model makes: cheap to simulate."""
+Format = tuple[int, int] | None
+
+FORMATS: tuple[Format, ...] = (None, (1024, 640), (640, 1024), (816, 816), (960, 688), (688, 960))
+"""None: as the image has it. All of about 655,360 px, the fewest that the model makes."""
 
 CAMPAIGNS = 4
 CAMPAIGN_DAYS = (21, 60)
@@ -59,9 +61,9 @@ class Event:
 class _Campaign:
     until_day: int
     look: tuple[str, str]
-    formats: Sequence[tuple[int, int]]
+    formats: Sequence[Format]
 
-    def pattern(self, size: tuple[int, int]) -> Pattern:
+    def pattern(self, size: Format) -> Pattern:
         return Pattern(*self.look, "openai", size)
 
 

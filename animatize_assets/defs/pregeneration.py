@@ -116,7 +116,7 @@ def pregenerated_pictures(
     ):
         limits = limits_of(settings, until - datetime.now(UTC))
         try:
-            report = night.work(limits, until, run_id=context.run_id)
+            report = night.work(limits, until, run_id=context.run.run_id)
         except TimeoutError as error:
             raise dg.Failure(
                 "Another process makes pictures ahead now.", allow_retries=False
@@ -135,7 +135,7 @@ def _night(workshop: WorkshopResource, context: dg.AssetExecutionContext) -> Ite
     opened = workshop.open()
     with closing(opened):
         begin_with_room(context, opened.disk)
-        pools = ProviderPools(context.instance, context.run_id)
+        pools = ProviderPools(context.instance, context.run.run_id)
         bench = replace(opened, pictures=replace(opened.pictures, across_runs=pools))
         setup = workshop.picture_providers.setup()
         try:

@@ -24,7 +24,7 @@ from animatize_assets.generation.catalogue import load_catalogue
 from animatize_assets.generation.ledger import SqlLedger
 from animatize_assets.generation.openai_pictures import OpenAIPictures
 from animatize_assets.generation.provider import PictureProvider
-from animatize_assets.generation.request_log import RequestLog
+from animatize_assets.generation.request_log import LoggedRequest, RequestLog
 from animatize_assets.generation.result_store import ResultStore
 from animatize_assets.generation.router import Configured, Router
 from animatize_assets.generation.semantic.reuse import Reuser
@@ -148,6 +148,25 @@ class Workshop:
         order = self.lines.order(image_key, pattern)
         assert order is not None
         return self.source.obtain(order)
+
+    def note(self, image_key: str, pattern: Pattern) -> None:
+        """Let a request be in the log as if it had been made, without anybody being asked."""
+        prepared = self.lines.prepared(image_key, pattern)
+        assert prepared is not None
+        assert self.source.log is not None
+        self.source.log.write(
+            LoggedRequest(
+                image_key=image_key,
+                target=pattern.target,
+                style=pattern.style,
+                provider=pattern.provider,
+                model=prepared.model,
+                width=prepared.width,
+                height=prepared.height,
+                movement=prepared.movement,
+                outcome="made",
+            )
+        )
 
     def work(self, limits: Limits = AMPLE, *, hours: float = 4) -> NightReport:
         """Do a night's work from now on."""
