@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import httpx
+import jsonschema_rs
 import pytest
 
+from animatize_assets.web.answer_examples import EXAMPLES
 from animatize_assets.web.answering import HEADERS
 from animatize_assets.web.service import Service
 
@@ -56,8 +58,12 @@ def test_the_description_is_openapi_3_1_with_examples(client: httpx.Client) -> N
     assert told["openapi"].startswith("3.1")
     assert set(told["components"]["securitySchemes"]) == {"token", "session"}
     schemas = told["components"]["schemas"]
-    for name in ("EstimateRequest", "EstimateAnswer", "JobReport", "Alert", "Trends"):
+    for name in ("EstimateRequest", "EstimateAnswer", "JobReport", "Alert", "Trends", *EXAMPLES):
         assert schemas[name]["examples"]
+    for name, schema in schemas.items():
+        for example in schema.get("examples", ()):
+            whole = {"$ref": f"#/components/schemas/{name}", "components": told["components"]}
+            jsonschema_rs.validate(whole, example)
     for path, operations in told["paths"].items():
         for method, operation in operations.items():
             assert "application/problem+json" in operation["responses"]["4XX"]["content"], path
