@@ -185,7 +185,7 @@ class Likelihood:
         told = self._within(state.place, _whole(days))[: self._candidates]
         return tuple(
             (self._patterns[number], float(told[number]))
-            for number in np.flatnonzero(told >= least)
+            for number in np.flatnonzero(told >= least).tolist()
             if number not in state.had
         )
 
