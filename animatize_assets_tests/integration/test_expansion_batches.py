@@ -20,6 +20,8 @@ from animatize_assets.defs.resources import default_resources
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
 
 Animatize = Callable[..., Any]
+SMALL = ("--size", "96x64")
+"""Clips and pictures are not what is tested."""
 
 
 @pytest.fixture
@@ -60,7 +62,7 @@ def test_a_batch_is_sent_polled_and_taken(
         pixels = np.random.default_rng(number).integers(0, 256, (40, 60, 3), np.uint8)
         Image.fromarray(pixels).resize((300, 200), Image.Resampling.BICUBIC).save(path)
         keys.append(animatize("ingest", path)["images"][0]["image_key"])
-    animatize("run")
+    animatize("run", *SMALL)
     job = build_definitions().resolve_job_def("expand_prompts")
     with dg.DagsterInstance.ephemeral() as instance:
         sent = job.execute_in_process(instance=instance).output_for_node("submit_expansion_batch")
@@ -70,7 +72,7 @@ def test_a_batch_is_sent_polled_and_taken(
     told = [poll() for _ in range(8)]
     assert any("3 expansions have come" in each for each in told), told
     assert "0 batches are under way" in told[-1]
-    animatize("run", "--all", "--expand", "draft")
+    animatize("run", "--all", "--expand", "draft", *SMALL)
     # The server answers with an echo of the question, which lacks the move: one repair each.
     assert len(server.calls("openai.chat")) == len(keys)
     for key in keys:
