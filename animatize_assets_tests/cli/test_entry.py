@@ -16,7 +16,8 @@ COMMANDS = (
     *("demo", "ingest", "run", "show", "analyze", "status"),
     *("providers", "doctor", "estimate", "quote", "reproduce"),
     *("rate", "report", "bottlenecks", "trends", "alerts", "train"),
-    *("cache", "pregenerate", "ledger", "serve", "webhook"),
+    *("cache", "sizes", "archive", "unarchive", "pregenerate", "ledger"),
+    *("migrate", "backup", "restore", "serve", "webhook"),
 )
 
 
