@@ -52,7 +52,9 @@ def daily_trends(
     for day in days:
         yield dg.RunRequest(partition_key=day.isoformat(), run_key=day.isoformat())
     if not days:
-        yield dg.SkipReason("No day has ended in UTC since the last time: the clock was put forward.")
+        yield dg.SkipReason(
+            "No day has ended in UTC since the last time: the clock was put forward."
+        )
 
 
 def weekly_report(
