@@ -11,7 +11,7 @@ from which Dagster tells staleness are set here too.
 See https://docs.dagster.io/guides/build/assets.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
@@ -28,7 +28,9 @@ from animatize_assets.defs.provider_pools import ProviderPools
 from animatize_assets.defs.resources import SceneModelFiles, WorkshopResource
 from animatize_assets.defs.run_telemetry import run_telemetry
 from animatize_assets.defs.run_times import RunTime
+from animatize_assets.defs.stale_results import AS_BEFORE_TAG
 from animatize_assets.defs.stopped_runs import begin_with_room, stopped_tags
+from animatize_assets.pipeline.asked_before import requests_before
 from animatize_assets.pipeline.cost import Cost
 from animatize_assets.pipeline.model_files import digest_of_model_files
 from animatize_assets.pipeline.request import PipelineRequest
@@ -91,8 +93,11 @@ class PipelineConfig(dg.Config):
         return PipelineRequest.model_validate(self.model_dump())
 
 
-def asset_specs(versions: Mapping[str, str]) -> list[dg.AssetSpec]:
-    """Declare the assets, each with its stage's code version."""
+def asset_specs(
+    versions: Mapping[str, str],
+    conditions: Mapping[str, dg.AutomationCondition[dg.AssetKey]] | None = None,
+) -> list[dg.AssetSpec]:
+    """Declare the assets, each with its stage's code version and when it is offered again."""
     return [
         dg.AssetSpec(
             stage,
@@ -103,6 +108,7 @@ def asset_specs(versions: Mapping[str, str]) -> list[dg.AssetSpec]:
             kinds=_KINDS[stage],
             code_version=versions[stage],
             skippable=True,
+            automation_condition=(conditions or {}).get(stage),
             metadata={"dagster/io_manager_key": IMAGE_RECORDS},
         )
         for stage in STAGES
@@ -110,12 +116,15 @@ def asset_specs(versions: Mapping[str, str]) -> list[dg.AssetSpec]:
 
 
 def build_image_pipeline(
-    versions: Mapping[str, str] | None = None, scene_models: SceneModelFiles | None = None
+    versions: Mapping[str, str] | None = None,
+    scene_models: SceneModelFiles | None = None,
+    conditions: Mapping[str, dg.AutomationCondition[dg.AssetKey]] | None = None,
 ) -> dg.AssetsDefinition:
     """Make the step.
 
     ``versions``: the code versions; by default those of the code with ``scene_models``, by
-    default those that the settings name at this moment.
+    default those that the settings name at this moment. ``conditions``: stage -> when its stale
+    partitions are offered again; by default never.
 
     Raises:
         InvalidSetting: a variable of the environment is outside its range.
@@ -126,7 +135,7 @@ def build_image_pipeline(
 
     @dg.multi_asset(
         name="image_pipeline",
-        specs=asset_specs(versions),
+        specs=asset_specs(versions, conditions),
         check_specs=CHECK_SPECS,
         partitions_def=images,
         backfill_policy=dg.BackfillPolicy.single_run(),
@@ -139,7 +148,6 @@ def build_image_pipeline(
         # SQLAlchemy, which a code location that only loads does not need.
         from animatize_assets.pipeline.progress import open_progress  # noqa: PLC0415
 
-        request = config.request()
         opened = workshop.open()
         begin_with_room(context, opened.disk)
         pools = ProviderPools(context.instance, context.run.run_id)
@@ -150,21 +158,20 @@ def build_image_pipeline(
             pictures=replace(opened.pictures, across_runs=pools),
         )
         selected = [key.to_user_string() for key in context.selected_asset_keys]
-        if "generated_picture" in selected:
-            bench.pictures.check(request.provider)
+        asked = _asked(context, bench, config)
         run_time = RunTime(context.instance, context.run)
         cache_hits = CacheHits()
-        run_time.promise(bench, context.partition_keys, request, selected)
-        verdicts = Verdicts(bench.artifacts, request)
+        if len(asked) == 1:
+            ((request, keys),) = asked.items()
+            if "generated_picture" in selected:
+                bench.pictures.check(request.provider)
+            run_time.promise(bench, keys, request, selected)
+        verdicts = Verdicts(
+            bench.artifacts, {key: each.size for each, keys in asked.items() for key in keys}
+        )
         failed: dict[str, dict[str, str]] = {}
         pointers = _Pointers(context.instance)
-        outcomes = run_images(
-            bench,
-            context.partition_keys,
-            request,
-            selected,
-            at_once=bench.images_at_once(request),
-        )
+        outcomes = _outcomes(bench, asked, selected)
         cost = Cost()
         progress = open_progress(bench, selected)
         progress.begin(context.partition_keys, context.run.run_id)
@@ -200,6 +207,24 @@ def build_image_pipeline(
             )
 
     return image_pipeline
+
+
+def _asked(
+    context: dg.AssetExecutionContext, bench: Workshop, config: PipelineConfig
+) -> Mapping[PipelineRequest, Sequence[str]]:
+    """Return what is asked for -> of which images: the configuration, or as before."""
+    request = config.request()
+    if AS_BEFORE_TAG not in context.run.tags:
+        return {request: context.partition_keys}
+    return requests_before(bench.artifacts, context.partition_keys, request)
+
+
+def _outcomes(
+    bench: Workshop, asked: Mapping[PipelineRequest, Sequence[str]], stages: Sequence[str]
+) -> Generator[StageOutcome]:
+    for request, keys in asked.items():
+        at_once = bench.images_at_once(request)
+        yield from run_images(bench, keys, request, stages, at_once=at_once)
 
 
 class _Pointers:

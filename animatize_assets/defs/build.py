@@ -32,6 +32,7 @@ from animatize_assets.defs.recovery_sensor import build_recovery_sensor
 from animatize_assets.defs.resources import default_resources
 from animatize_assets.defs.run_sensors import build_run_sensors
 from animatize_assets.defs.sensors import INTERVAL_S, build_sensors
+from animatize_assets.defs.stale_results import automation_conditions, build_stale_sensor
 from animatize_assets.settings import Settings
 
 
@@ -51,7 +52,11 @@ def build_definitions(
     resources.setdefault(IMAGE_RECORDS, ImageRecordIOManager(stores=resources["stores"]))
     return dg.Definitions(
         assets=[
-            build_image_pipeline(code_versions, resources["scene_models"]),
+            build_image_pipeline(
+                code_versions,
+                resources["scene_models"],
+                automation_conditions(resources["stores"], resources["picture_providers"]),
+            ),
             *performance_assets,
             *housekeeping_assets,
             *pregeneration_assets,
@@ -71,6 +76,7 @@ def build_definitions(
             *build_performance_sensors(),
             *build_run_sensors(),
             build_recovery_sensor(),
+            build_stale_sensor(),
         ],
         resources=resources,
         executor=dg.in_process_executor,

@@ -8,7 +8,7 @@ See https://docs.dagster.io/guides/test/asset-checks.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 
 import dagster as dg
 
@@ -17,7 +17,6 @@ from animatize_assets.errors import StorageFailed
 from animatize_assets.generation.models import PictureRecord
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.movement.models import MovementPrediction
-from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import STAGES, StageOutcome
 from animatize_assets.pipeline.verdicts import (
     analysis_problem,
@@ -69,11 +68,14 @@ class Verdicts:
     """Collects verdicts while a run goes through its images; keeps only what falls short.
 
     The stages of several images may come in turn; those of one image come in their order.
+    ``sizes``: image key -> width and height that were asked for, px; None: the image's own.
     """
 
-    def __init__(self, artifacts: ArtifactStore, request: PipelineRequest) -> None:
+    def __init__(
+        self, artifacts: ArtifactStore, sizes: Mapping[str, tuple[int, int] | None]
+    ) -> None:
         self._artifacts = artifacts
-        self._size = request.size
+        self._sizes = sizes
         self._judged: dict[str, int] = {}
         self._short: dict[str, dict[str, str]] = {}
         self._predictions: dict[str, MovementPrediction] = {}
@@ -137,9 +139,9 @@ class Verdicts:
         assert isinstance(record, MotionPrompt)  # noqa: S101  # the stage's record type
         return prompt_problem(record, self._prediction(image_key))
 
-    def _picture(self, record: Record, _: str) -> str | None:
+    def _picture(self, record: Record, image_key: str) -> str | None:
         assert isinstance(record, PictureRecord)  # noqa: S101  # the stage's record type
-        return picture_problem(self._artifacts, record, self._size)
+        return picture_problem(self._artifacts, record, self._sizes[image_key])
 
     def _provider(self, record: Record, _: str) -> str | None:
         assert isinstance(record, PictureRecord)  # noqa: S101  # the stage's record type

@@ -8,7 +8,7 @@ refusing a call that passes a limit (``generation.budget``, whatever was told he
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, time
 from typing import TYPE_CHECKING
 
@@ -60,16 +60,44 @@ def affordable(
         ImageNotFound: no accepted image has one of these keys.
         NotConfigured: the model that is set for the provider is not known or retired.
     """
-    from animatize_assets.generation.catalogue import load_catalogue  # noqa: PLC0415  # YAML
-    from animatize_assets.workplace.quoting import expected_price  # noqa: PLC0415  # SQLAlchemy
-
     if request.provider == "local" or math.isinf(allowance):
         return tuple(image_keys)
-    catalogue, spent, found = load_catalogue(), 0.0, []
-    for key, width, height in images.sizes(image_keys):
-        price = expected_price(setup, catalogue, (width, height), request.provider, request.size)
+    spent, found = 0.0, []
+    for key, price in _prices(images, setup, image_keys, request):
         if price is None or spent + price > allowance + PRECISION_USD:
             break
         spent += price
         found.append(key)
     return tuple(found)
+
+
+def price_of(
+    images: ImageStore,
+    setup: GenerationSetup,
+    image_keys: Sequence[str],
+    request: PipelineRequest,
+) -> float:
+    """Return what these pictures cost together, as far as their price is known, US dollars.
+
+    Raises:
+        ImageNotFound, NotConfigured: as :func:`affordable`.
+    """
+    prices = (price for _, price in _prices(images, setup, image_keys, request))
+    return math.fsum(price for price in prices if price is not None)
+
+
+def _prices(
+    images: ImageStore,
+    setup: GenerationSetup,
+    image_keys: Sequence[str],
+    request: PipelineRequest,
+) -> Iterator[tuple[str, float | None]]:
+    from animatize_assets.generation.catalogue import load_catalogue  # noqa: PLC0415  # YAML
+    from animatize_assets.workplace.quoting import expected_price  # noqa: PLC0415  # SQLAlchemy
+
+    catalogue = load_catalogue()
+    for key, width, height in images.sizes(image_keys):
+        yield (
+            key,
+            expected_price(setup, catalogue, (width, height), request.provider, request.size),
+        )
