@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 
-NEWEST_REVISION = "0008"
+NEWEST_REVISION = "0009"
 """The last step of the history, named so that an up-to-date database needs no Alembic."""
 
 MIGRATIONS_DIR = Path(__file__).parent / "migrations"

@@ -122,6 +122,7 @@ generation_requests = Table(
     Column("made_by", String(32)),
     Column("cost_nanousd", BigInteger),
     Column("result_key", String(64)),
+    Index(None, "image_key"),
     Index(None, "requested_at"),
     sqlite_autoincrement=True,
 )

@@ -113,3 +113,9 @@ def test_jobs_are_alike_when_kind_place_and_known_sizes_agree() -> None:
     )
     assert like_groups(jobs).tolist() == [0, 1, 2, 0, 3, 2, 0]
     assert like_groups(jobs, (*LIKE, "worker")).tolist() == [0, 1, 2, 0, 3, 2, 4]
+
+
+def test_jobs_that_all_took_equally_long_do_not_grow_with_their_work() -> None:
+    logarithms = pd.Series([1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0])
+    seconds, group = pd.Series(np.full(10, 2.0)), pd.Series(np.zeros(10, np.int64))
+    assert elasticity(seconds, logarithms, group) == 0.0

@@ -108,7 +108,10 @@ def elasticity(
         x, y = x[chosen], y[chosen]
     if len(x) < 3 or float(np.std(x)) < _LEAST_SPREAD:
         return 1.0
-    return float(np.clip(stats.theilslopes(y, x).slope, 0.0, 1.5))
+    # SciPy's limits of the slope, which nobody asked for, are NaN where few jobs are much alike.
+    with np.errstate(invalid="ignore"):
+        slope = stats.theilslopes(y, x).slope
+    return float(np.clip(slope, 0.0, 1.5))
 
 
 def longer_than_like(
