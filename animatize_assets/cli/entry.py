@@ -372,6 +372,31 @@ def migrate() -> None:
     """
 
 
+@animatize.command(short_help="Everything that is generated in one file, while work goes on.")
+@click.argument("file", type=click.Path(path_type=Path))
+@_command
+def backup() -> None:
+    """Save databases, images, results, estimators and Dagster's home in the new file FILE.
+
+    Nothing needs to be stopped: everything is saved as it is at one moment. FILE is a tar.gz that
+    also holds the SHA-256 of each file in it; databases on PostgreSQL are in it, too. Values of
+    secret variables are not.
+    """
+
+
+@animatize.command(short_help="Bring a backup back, checked before anything is touched.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Remove what is there, once FILE was checked.")
+@_command
+def restore() -> None:
+    """Bring back what FILE holds: all of it, or nothing is changed.
+
+    The data folder and Dagster's home must be empty, and so the databases on PostgreSQL that the
+    variables name, unless --replace is given. Stop the daemon and the service before. Every hash is
+    checked first.
+    """
+
+
 @animatize.command(short_help="The REST API and the dashboard; or an access token for them.")
 @click.option("--host", help="Address to listen on. Default: ANIMATIZE_SERVE_HOST, or 127.0.0.1.")
 @click.option(

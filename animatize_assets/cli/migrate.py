@@ -146,7 +146,7 @@ def planned_moves(settings: Settings) -> list[Move]:
             "ANIMATIZE_DATABASE_URL",
             _address(settings.database_url),
             lambda: _project_tables([file for file in files if file.is_file()]),
-            _make_project_tables,
+            make_project_tables,
         )
     ]
     home = prepare_home(folder)
@@ -247,7 +247,7 @@ def _tables_in(file: Path) -> Iterator[Mapping[str, SourceTable]]:
 def _project_tables(files: list[Path]) -> Iterator[Mapping[str, SourceTable]]:
     """Give the tables of the project's files as those of one database, at the newest revision."""
     for file in files:
-        _make_project_tables(f"sqlite:///{file}")
+        make_project_tables(f"sqlite:///{file}")
     with ExitStack() as opened:
         tables: Mapping[str, SourceTable] = {}
         for file in files:
@@ -255,7 +255,8 @@ def _project_tables(files: list[Path]) -> Iterator[Mapping[str, SourceTable]]:
         yield tables
 
 
-def _make_project_tables(url: str) -> None:
+def make_project_tables(url: str) -> None:
+    """Bring the project's tables in a database to the newest revision."""
     engine = open_engine(url)
     try:
         upgrade(engine)

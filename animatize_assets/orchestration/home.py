@@ -28,8 +28,7 @@ def prepare_home(data_dir: Path) -> Path:
     ``<data_dir>/dagster``. A home that is new or empty gets the instance file of this package;
     one that has files is somebody's and stays as it is.
     """
-    given = os.environ.get("DAGSTER_HOME")
-    home = Path(given).expanduser().absolute() if given else data_dir.absolute() / "dagster"
+    home = home_of(data_dir)
     os.environ["ANIMATIZE_DATA_DIR"] = str(data_dir.absolute())
     os.environ["DAGSTER_HOME"] = str(home)
     # The template says so too; this holds for a home with another instance file.
@@ -39,6 +38,12 @@ def prepare_home(data_dir: Path) -> Path:
         if not any(home.iterdir()):
             _write_template(home / "dagster.yaml")
     return home
+
+
+def home_of(data_dir: Path) -> Path:
+    """Return where the home is, or will be; nothing is made."""
+    given = os.environ.get("DAGSTER_HOME")
+    return Path(given).expanduser().absolute() if given else data_dir.absolute() / "dagster"
 
 
 def _write_template(path: Path) -> None:

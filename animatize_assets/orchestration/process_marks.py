@@ -45,5 +45,14 @@ def is_alive(home: Path, mark: str) -> bool:
     return False
 
 
+def living(home: Path) -> list[str]:
+    """Return the marks below ``home`` whose processes still live."""
+    return [
+        mark
+        for mark in sorted(path.stem for path in (home / FOLDER).glob("*.lock"))
+        if is_alive(home, mark)
+    ]
+
+
 def _path(home: Path, mark: str) -> Path:
     return home / FOLDER / f"{mark}.lock"
