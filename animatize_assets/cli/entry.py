@@ -155,14 +155,15 @@ def providers() -> None:
     """
 
 
-@animatize.command(short_help="Keys, retired models, what expires soon.")
+@animatize.command(short_help="Whether everything can work, what expires soon, what to do.")
 @click.option("--reach", is_flag=True, help="Also ask each configured provider; costs nothing.")
 @_command
 def doctor() -> None:
-    """Check what is configured: keys, models, addresses, optional files.
+    """Check versions, variables, disk, databases, money, GPU, port, providers and Dagster.
 
-    Warns 60 days before a model is shut down. Exit code 1 when something configured cannot work,
-    such as a retired model, whose successor is named.
+    Each finding is ok, a warning or an error, with the remedy. Warns 60 days before a model is shut
+    down. Nothing is changed. Exit code 1 when there is an error, such as a retired model, whose
+    successor is named.
     """
 
 

@@ -43,7 +43,7 @@ def test_the_doctor_judges_every_model_by_its_end(
     verdict, why = verdict_of(answer.document, f"openai: {model.model}")
     if model.is_retired(today):
         successor = load_catalogue().live_successor(model, today).model
-        assert (answer.code, verdict) == (1, "failed")
+        assert (answer.code, verdict) == (1, "error")
         assert f"'{successor}'" in why
     elif model.warning(today):
         assert verdict == "warning"
@@ -70,7 +70,7 @@ def test_the_doctor_refuses_what_no_run_would_use_and_sends_no_key(
     answer = animatize("doctor", "--json", *reach)
     assert (answer.code, verdict_of(answer.document, "openai: address and key")[0]) == (
         1,
-        "failed",
+        "error",
     )
     assert SECRET not in answer.out + answer.err
 

@@ -326,7 +326,7 @@ def test_the_doctor_asks_without_spending(
     monkeypatch.setenv("ANIMATIZE_OPENAI_MODEL", "dall-e-3")
     code, answer = animatize("doctor")
     assert code == 1
-    (bad,) = [each for each in answer["findings"] if each["verdict"] == "failed"]
+    (bad,) = [each for each in answer["findings"] if each["verdict"] == "error"]
     assert "gpt-image" in bad["why"]
 
 
