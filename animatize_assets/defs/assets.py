@@ -29,6 +29,7 @@ from animatize_assets.defs.resources import SceneModelFiles, WorkshopResource
 from animatize_assets.defs.run_telemetry import run_telemetry
 from animatize_assets.defs.run_times import RunTime
 from animatize_assets.defs.stale_results import AS_BEFORE_TAG
+from animatize_assets.defs.step_worker import may_try_again, once_more, step_worker
 from animatize_assets.defs.stopped_runs import begin_with_room, stopped_tags
 from animatize_assets.pipeline.asked_before import requests_before
 from animatize_assets.pipeline.cost import Cost
@@ -145,68 +146,77 @@ def build_image_pipeline(
     def image_pipeline(
         context: dg.AssetExecutionContext, config: PipelineConfig, workshop: WorkshopResource
     ) -> Iterator[dg.AssetCheckResult]:
-        # SQLAlchemy, which a code location that only loads does not need.
-        from animatize_assets.pipeline.progress import open_progress  # noqa: PLC0415
-
-        opened = workshop.open()
-        begin_with_room(context, opened.disk)
-        pools = ProviderPools(context.instance, context.run.run_id)
-        bench = replace(
-            opened,
-            run_id=context.run.run_id,
-            queue_seconds=queue_seconds(context.instance, context.run.run_id),
-            pictures=replace(opened.pictures, across_runs=pools),
-        )
-        selected = [key.to_user_string() for key in context.selected_asset_keys]
-        asked = _asked(context, bench, config)
-        run_time = RunTime(context.instance, context.run)
-        cache_hits = CacheHits()
-        if len(asked) == 1:
-            ((request, keys),) = asked.items()
-            if "generated_picture" in selected:
-                bench.pictures.check(request.provider)
-            run_time.promise(bench, keys, request, selected)
-        verdicts = Verdicts(
-            bench.artifacts, {key: each.size for each, keys in asked.items() for key in keys}
-        )
-        failed: dict[str, dict[str, str]] = {}
-        pointers = _Pointers(context.instance)
-        outcomes = _outcomes(bench, asked, selected)
-        cost = Cost()
-        progress = open_progress(bench, selected)
-        progress.begin(context.partition_keys, context.run.run_id)
-        with (
-            run_telemetry(
-                context.run.run_id, "image_pipeline", bench.queue_seconds, context.run.tags
-            ),
-            closing(bench),
-            closing(progress),
-            closing(outcomes),
-        ):
-            for outcome in outcomes:
-                progress.note(outcome)
-                verdicts.note(outcome)
-                run_time.note(outcome)
-                cost = cost.plus(outcome)
-                if outcome.is_complete:
-                    context.log_event(_materialization(bench, outcome, pointers))
-                elif outcome.status == "failed":
-                    failed.setdefault(outcome.image_key, why(outcome))
-                    report(context.log, outcome)
-        run_time.settle()
-        tags = cache_hits.tags() | ({COST_TAG: str(cost)} if cost else {})
-        tags |= stopped_tags(failed.values())
-        if tags:
-            context.instance.add_run_tags(context.run.run_id, tags)
-        yield from verdicts.results(context.selected_asset_check_keys)
-        if failed:
-            raise dg.Failure(
-                description=summary(failed, len(context.partition_keys)),
-                metadata={FAILED_IMAGES: dg.MetadataValue.json(failed)},
-                allow_retries=False,
-            )
+        with step_worker(context):
+            yield from _make_images(context, config, workshop)
 
     return image_pipeline
+
+
+def _make_images(
+    context: dg.AssetExecutionContext, config: PipelineConfig, workshop: WorkshopResource
+) -> Iterator[dg.AssetCheckResult]:
+    # SQLAlchemy, which a code location that only loads does not need.
+    from animatize_assets.pipeline.progress import open_progress  # noqa: PLC0415
+
+    opened = workshop.open()
+    begin_with_room(context, opened.disk)
+    pools = ProviderPools(context.instance, context.run.run_id)
+    bench = replace(
+        opened,
+        run_id=context.run.run_id,
+        queue_seconds=queue_seconds(context.instance, context.run.run_id),
+        pictures=replace(opened.pictures, across_runs=pools),
+    )
+    selected = [key.to_user_string() for key in context.selected_asset_keys]
+    asked = _asked(context, bench, config)
+    run_time = RunTime(context.instance, context.run)
+    cache_hits = CacheHits()
+    if len(asked) == 1:
+        ((request, keys),) = asked.items()
+        if "generated_picture" in selected:
+            bench.pictures.check(request.provider)
+        run_time.promise(bench, keys, request, selected)
+    verdicts = Verdicts(
+        bench.artifacts, {key: each.size for each, keys in asked.items() for key in keys}
+    )
+    failed: dict[str, dict[str, str]] = {}
+    pointers = _Pointers(context.instance)
+    outcomes = _outcomes(bench, asked, selected)
+    cost = Cost()
+    is_outage = False
+    progress = open_progress(bench, selected)
+    progress.begin(context.partition_keys, context.run.run_id)
+    with (
+        run_telemetry(context.run.run_id, "image_pipeline", bench.queue_seconds, context.run.tags),
+        closing(bench),
+        closing(progress),
+        closing(outcomes),
+    ):
+        for outcome in outcomes:
+            progress.note(outcome)
+            verdicts.note(outcome)
+            run_time.note(outcome)
+            cost = cost.plus(outcome)
+            if outcome.is_complete:
+                context.log_event(_materialization(bench, outcome, pointers))
+            elif outcome.status == "failed":
+                failed.setdefault(outcome.image_key, why(outcome))
+                is_outage |= outcome.error is not None and outcome.error.is_outage
+                report(context.log, outcome)
+    run_time.settle()
+    tags = cache_hits.tags() | ({COST_TAG: str(cost)} if cost else {})
+    tags |= stopped_tags(failed.values())
+    if tags:
+        context.instance.add_run_tags(context.run.run_id, tags)
+    if is_outage and may_try_again(context):
+        raise once_more()
+    yield from verdicts.results(context.selected_asset_check_keys)
+    if failed:
+        raise dg.Failure(
+            description=summary(failed, len(context.partition_keys)),
+            metadata={FAILED_IMAGES: dg.MetadataValue.json(failed)},
+            allow_retries=False,
+        )
 
 
 def _asked(

@@ -43,7 +43,9 @@ def failures_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> Iterator[
     nothing of one whose blocking asset check did not pass.
     """
     run = record.dagster_run
-    if run.tags.get(WILL_RETRY_TAG) == "true" or STOPPED_TAG in run.tags:
+    # One that no code server ran cannot be started again, whatever the tag says.
+    will_retry = run.tags.get(WILL_RETRY_TAG) == "true" and run.remote_job_origin is not None
+    if will_retry or STOPPED_TAG in run.tags:
         return
     events = [
         entry.event_log_entry.dagster_event

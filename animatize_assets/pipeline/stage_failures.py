@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 from dataclasses import dataclass
 
+from animatize_assets.database.outages import is_outage
 from animatize_assets.errors import FAILURE_KINDS, AnimatizeError
 from animatize_assets.generation.attempts import NothingDelivered
 from animatize_assets.telemetry.tracing import error_type
@@ -60,6 +61,8 @@ class StageError:
     """Every call that was made for it, a few words each."""
     remedy: str = ""
     """What to do; empty of a stage that failed only because another one did."""
+    is_outage: bool = False
+    """Whether a database was away: no fault of the image."""
 
 
 def told(error: Exception) -> StageError:
@@ -74,6 +77,7 @@ def told(error: Exception) -> StageError:
             kind=kind,
             attempts=_attempts(error),
             remedy=remedy,
+            is_outage=is_outage(error),
         )
     said = " ".join(str(error).split()) or "no message"
     return StageError(
@@ -83,6 +87,7 @@ def told(error: Exception) -> StageError:
         "".join(traceback.format_exception(error)),
         kind=kind,
         remedy=remedy,
+        is_outage=is_outage(error),
     )
 
 

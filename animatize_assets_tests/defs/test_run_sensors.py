@@ -7,6 +7,11 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 
 from animatize_assets.defs import run_sensors
 from animatize_assets.defs.run_sensors import failed_runs, silent_runs
@@ -124,7 +129,11 @@ def test_what_goes_on_by_itself_is_no_alert(
     looks: Looks, instance: dg.DagsterInstance, tags: dict[str, str]
 ) -> None:
     job = cheap_definitions().resolve_job_def("clean_caches")
-    instance.report_run_failed(instance.create_run_for_job(job, tags=tags))
+    served = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("served"), "repository")
+    again = instance.create_run_for_job(
+        job, tags=tags, remote_job_origin=RemoteJobOrigin(served, job.name)
+    )
+    instance.report_run_failed(again)
     assert looks.for_failures() == []
     instance.report_run_failed(instance.create_run_for_job(job))
     assert [alert.details["job"] for alert in looks.for_failures()] == ["clean_caches"]

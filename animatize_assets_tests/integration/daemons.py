@@ -27,12 +27,16 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def running_daemon(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run ``dagster-daemon`` while the block runs; its words go to ``daemon.log``."""
+def running_daemon(data_dir: Path, *arguments: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run ``dagster-daemon`` while the block runs; its words go to ``daemon.log``.
+
+    ``arguments``: where it finds the code; by default it starts a code server of its own.
+    """
     log = data_dir / "daemon.log"
     with log.open("ab") as words:
+        where = arguments or ("-m", CODE_LOCATION)
         daemon = subprocess.Popen(
-            [Path(sys.executable).with_name("dagster-daemon"), "run", "-m", CODE_LOCATION],
+            [Path(sys.executable).with_name("dagster-daemon"), "run", *where],
             env=environment(),
             stdout=words,
             stderr=subprocess.STDOUT,
@@ -41,7 +45,8 @@ def running_daemon(data_dir: Path) -> Iterator[subprocess.Popen[bytes]]:
         try:
             yield daemon
         finally:
-            os.killpg(daemon.pid, signal.SIGINT)
+            if daemon.poll() is None:
+                os.killpg(daemon.pid, signal.SIGINT)
             try:
                 daemon.wait(30)
             except subprocess.TimeoutExpired:
