@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from animatize_assets.cli.terminal import Terminal
-from animatize_assets.performance.alert_models import Severity
+from animatize_assets.performance.alert_models import Severity, runbook_of
 from animatize_assets.performance.alert_store import AlertStore, alert_body
 from animatize_assets.performance.models import AlertRecord
 from animatize_assets.workplace.opening import open_workplace
@@ -61,7 +61,7 @@ def _resolve(terminal: Terminal, store: AlertStore, alert_id: int) -> int:
 
 def _table(found: tuple[AlertRecord, ...]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for column in ("id", "severity", "since", "seen", "what", "state"):
+    for column in ("id", "severity", "since", "seen", "what", "what to do", "state"):
         table.add_column(column, overflow="fold")
     for alert in found:
         table.add_row(
@@ -70,6 +70,7 @@ def _table(found: tuple[AlertRecord, ...]) -> Table:
             f"{alert.created_at:%Y-%m-%d %H:%M}",
             f"{alert.occurrences} times",
             Text(alert.message),
+            runbook_of(alert.alert_type),
             f"resolved by {alert.resolved_by}" if alert.is_resolved else "open",
         )
     return table

@@ -29,12 +29,33 @@ Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 """Mildest first."""
 
+RUNBOOK: Mapping[AlertType, str] = {
+    "slow_generation": "animatizepicturesslow",
+    "high_failure_rate": "animatizejobsfailing",
+    "resource": "memory-cpu-or-gpu-is-the-limit",
+    "accuracy_drift": "animatizeestimatesoff",
+    "provider_down": "animatizeproviderdown",
+    "budget": "animatizebudgetnearlyspent",
+    "run_failed": "a-run-failed",
+    "run_stuck": "a-run-hangs",
+}
+"""Type of alert -> its section of docs/runbook.md, as its headings are named in links."""
+
 Usd = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 def fingerprint_of(alert_type: AlertType, subject: str) -> str:
     """Return what makes two alerts the same: their type and what they are about."""
     return hashlib.sha256(f"{alert_type}\n{subject}".encode()).hexdigest()
+
+
+def runbook_of(alert_type: str) -> str:
+    """Return where the repository tells what to do about such an alert.
+
+    A type of an earlier version, which stands in old rows only, leads to the page's beginning.
+    """
+    section = {str(name): anchor for name, anchor in RUNBOOK.items()}.get(alert_type)
+    return "docs/runbook.md" + (f"#{section}" if section else "")
 
 
 class AlertDraft(Record):

@@ -21,6 +21,7 @@ from animatize_assets.performance.alert_models import (
     AlertDraft,
     Judgement,
     Severity,
+    runbook_of,
 )
 from animatize_assets.performance.models import AlertRecord
 from animatize_assets.performance.store import in_utc
@@ -191,6 +192,7 @@ def alert_body(alert: AlertRecord) -> dict[str, Any]:
         "occurrences": alert.occurrences,
         "last_seen_at": alert.last_seen_at.isoformat(),
         "resolved_by": alert.resolved_by,
+        "runbook": runbook_of(alert.alert_type),
     }
 
 

@@ -26,6 +26,7 @@ _ALERT = {
     "occurrences": 3,
     "last_seen_at": "2026-11-25T10:31:00Z",
     "resolved_by": None,
+    "runbook": "docs/runbook.md#animatizepicturesslow",
 }
 _QUEUEING = {
     "type": "high_queue_time",

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
 
 from animatize_assets import __version__
+from animatize_assets.performance.alert_models import runbook_of
 from animatize_assets.performance.report_page import dollars, duration, percent, quantity
 
 if TYPE_CHECKING:
@@ -83,5 +84,6 @@ def _environment() -> jinja2.Environment:
         "words": words,
         "moment": moment,
         "size": size,
+        "runbook": runbook_of,
     }
     return environment

@@ -147,6 +147,7 @@ class Alert(BaseModel):
                     "occurrences": 3,
                     "last_seen_at": "2026-11-25T10:31:00Z",
                     "resolved_by": None,
+                    "runbook": "docs/runbook.md#animatizepicturesslow",
                 }
             ]
         }
@@ -166,6 +167,7 @@ class Alert(BaseModel):
     occurrences: Count
     last_seen_at: AwareDatetime
     resolved_by: str | None
+    runbook: str = Field(description="where the repository tells what to do")
 
 
 class Alerts(BaseModel):
