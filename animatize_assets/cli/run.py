@@ -97,6 +97,8 @@ def run(
     if result.images:
         terminal.say(run_table(result))
         terminal.say(what_was_done(result))
+        if told := fallen_back(result, provider):
+            terminal.say(told)
     elif known:
         terminal.say(f"Nothing to do: all images ({len(known)}) are complete.")
     else:
@@ -125,6 +127,17 @@ def what_was_done(result: PipelineRunResult) -> str:
     reused = sum(len(stages) for stages in result.stages.values()) - result.recomputed
     told = f"Results computed: {result.recomputed}; taken from before: {reused}."
     return f"{told} Images failed: {failed}." if failed else told
+
+
+def fallen_back(result: PipelineRunResult, asked: str) -> str:
+    """Say which pictures are not by the provider that was asked; empty when all are."""
+    others = [each for each in result.images if each.provider not in {None, asked}]
+    if not others:
+        return ""
+    return (
+        f"Pictures that {asked} did not deliver: {len(others)}; "
+        f"`animatize show {others[0].image_key}` says why. The next run asks again."
+    )
 
 
 def materialize(

@@ -12,6 +12,7 @@ from animatize_assets.cli.keys import resolve_key
 from animatize_assets.cli.tables import facts, movement_facts
 from animatize_assets.cli.terminal import Terminal
 from animatize_assets.errors import ImageNotFound
+from animatize_assets.generation.models import PictureRecord
 from animatize_assets.workplace.opening import open_workplace
 from animatize_assets.workplace.stored import StoredImage, load_stored
 
@@ -72,6 +73,8 @@ def _page(stored: StoredImage, data_dir: Path) -> RenderableType:
         rows.append(("prompt", f"[{prompt.target}, {prompt.style}] {prompt.positive}"))
     if picture:
         rows.append(("picture", f"{picture.provider}: {data_dir / picture.path}"))
+        if picture.is_fallback:
+            rows.append(("asked of", why_not(picture)))
     if clip:
         size = f"{clip.width}x{clip.height}, {clip.duration_s:g} s at {clip.fps} fps"
         rows += [
@@ -84,3 +87,12 @@ def _page(stored: StoredImage, data_dir: Path) -> RenderableType:
     if missing := [stage for stage, record in stored.by_stage().items() if record is None]:
         rows.append(("not made", ", ".join(missing)))
     return facts(image.image_key, rows)
+
+
+def why_not(picture: PictureRecord) -> str:
+    """Say who was asked for a picture that somebody else made, and what they answered last."""
+    failed = [each for each in picture.attempts if each.outcome == "failed"]
+    asked = f"{picture.asked_provider}, which did not deliver"
+    if not failed:
+        return f"{asked}."
+    return f"{asked}. Failed calls: {len(failed)}; the last: {failed[-1].message}"

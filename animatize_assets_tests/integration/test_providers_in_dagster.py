@@ -139,6 +139,24 @@ def test_a_fallback_is_told_and_asked_again_later(
     assert (code, answer["images"][0]["provider"]) == (0, "flux")
 
 
+def test_people_are_told_who_did_not_deliver_and_why(
+    animatize: Animatize,
+    key: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-nobody-at-all")
+    capsys.readouterr()
+    assert execute(["run", key, "--provider", "openai", "--size", SIZE]) == 0
+    assert f"Pictures that openai did not deliver: 1; `animatize show {key}`" in (
+        capsys.readouterr().out
+    )
+    assert execute(["show", key]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "openai, which did not deliver. Failed calls: 1; the last: " in said
+    assert picture_of(animatize, key)["attempts"][0]["message"].split(". ")[0] in said
+
+
 def test_a_key_that_is_none_refuses_only_runs_that_would_use_it(
     animatize: Animatize, server: LoopbackServer, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
