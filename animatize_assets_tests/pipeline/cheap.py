@@ -1,7 +1,8 @@
 """A workshop whose stages are made of nothing, but stored and found again like real ones.
 
 What they should do is read from ``cheap.json`` in the data folder, so that a test can change it
-between runs and reach other processes: ``{"fail": {key: stage}, "kill_at": [key, stage]}``.
+between runs and reach other processes: ``{"fail": {key: stage}, "kill_at": [key, stage]}``;
+``"wait_at": [key, stage]`` leaves a file ``waiting`` and waits until that is wished no more.
 Every stage that is really made leaves a line in ``made.log``.
 """
 
@@ -16,6 +17,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Event
 from typing import Any
 
 import dagster as dg
@@ -42,6 +44,7 @@ from animatize_assets_tests.prompts.scenes import analysis, movement
 
 WISHES = "cheap.json"
 MADE = "made.log"
+WAITING = "waiting"
 SIDE = 32
 
 
@@ -86,6 +89,10 @@ def cheap_stages(data_dir: Path, versions: Mapping[str, str] | None = None) -> d
                 raise ZeroDivisionError("nobody expected this")
             if wishes.get("kill_at") == [work.image_key, name]:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if wishes.get("wait_at") == [work.image_key, name]:
+                (data_dir / WAITING).touch()
+                while _wishes(data_dir).get("wait_at") == [work.image_key, name]:
+                    Event().wait(0.1)
             with (data_dir / MADE).open("a") as log:
                 log.write(f"{work.image_key} {name}\n")
             return _MAKERS[name](work, draft)
