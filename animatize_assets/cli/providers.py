@@ -66,8 +66,11 @@ def _breaker(workplace: Workplace, name: str) -> dict[str, str | None]:
     if not workplace.exists:
         return closed
     from animatize_assets.generation.health import HealthBoard  # noqa: PLC0415 - SQLAlchemy
+    from animatize_assets.generation.recovery import breakers_in_effect  # noqa: PLC0415
+    from animatize_assets.generation.request_log import RequestLog  # noqa: PLC0415
 
-    for seen in HealthBoard(workplace.images.engine).read():
+    engine = workplace.images.engine
+    for seen in breakers_in_effect(RequestLog(engine), HealthBoard(engine)):
         if seen.provider == name and seen.state != "closed":
             since = seen.opened_at.isoformat(timespec="seconds") if seen.opened_at else None
             return {

@@ -8,13 +8,13 @@ Does not belong here: asking it (``reachability``), money (``budget``), starting
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
 from animatize_assets.generation.failures import RULES, Verdict
-from animatize_assets.generation.health import HealthBoard
+from animatize_assets.generation.health import HealthBoard, ProviderHealth
 from animatize_assets.generation.models import PictureRecord
 from animatize_assets.generation.request_log import RequestLog
 from animatize_assets.images.artifacts import ArtifactStore
@@ -96,3 +96,17 @@ def is_known_to_be_back(
         for seen in health.read()
     )
     return closed or log.has_made(provider, since=since)
+
+
+def breakers_in_effect(log: RequestLog, health: HealthBoard) -> tuple[ProviderHealth, ...]:
+    """Return every breaker as last seen; one that is not closed is, once its provider delivered.
+
+    The process that opened it may have ended, and then nobody closes it: with the key mended, the
+    next process begins with a closed one and has nothing to tell.
+    """
+    return tuple(
+        replace(seen, state="closed", failures=0, reason=None, opened_at=None)
+        if seen.state != "closed" and log.has_made(seen.provider, since=seen.changed_at)
+        else seen
+        for seen in health.read()
+    )

@@ -41,17 +41,19 @@ def provider_down(states: Sequence[ProviderState]) -> Judgement:
         if len(down) == len(states):
             severity = "critical"
         remedy = (
-            "see `animatize doctor` for its key and its account"
+            "see `animatize doctor --reach` for its key and its account"
             if needs_person
             else "pictures go to its fallbacks until a probe succeeds"
         )
+        # A wrong key or an empty account counts at once, not only many times in a row.
+        after = f" after {state.failures} failures in a row" if state.failures else ""
         judged += Judgement.bad(
             AlertDraft(
                 alert_type="provider_down",
                 subject=state.provider,
                 severity=severity,
-                message=f"Provider {state.provider} is left alone after {state.failures} failures "
-                f"in a row ({state.reason or 'unknown'}): {remedy}.",
+                message=f"Provider {state.provider} is left alone{after} "
+                f"({state.reason or 'unknown'}): {remedy}.",
                 threshold_value=None,
                 actual_value=float(state.failures),
                 details={"provider": state.provider, "reason": state.reason},

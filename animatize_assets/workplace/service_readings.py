@@ -36,6 +36,8 @@ def read_services(engine: Engine, settings: Settings, *, now: datetime) -> Servi
 def provider_states(engine: Engine, *, now: datetime) -> tuple[ProviderState, ...]:
     """Return the breakers of which somebody knows how they are."""
     from animatize_assets.generation.health import HealthBoard  # noqa: PLC0415  # SQLAlchemy
+    from animatize_assets.generation.recovery import breakers_in_effect  # noqa: PLC0415
+    from animatize_assets.generation.request_log import RequestLog  # noqa: PLC0415
     from animatize_assets.performance.alert_models import ProviderState  # noqa: PLC0415
 
     return tuple(
@@ -47,7 +49,7 @@ def provider_states(engine: Engine, *, now: datetime) -> tuple[ProviderState, ..
                 "reason": seen.reason,
             }
         )
-        for seen in HealthBoard(engine).read()
+        for seen in breakers_in_effect(RequestLog(engine), HealthBoard(engine))
         if seen.state == "closed" or now - seen.changed_at < STILL_DOWN
     )
 

@@ -15,8 +15,10 @@ from animatize_assets.generation.breaker import BreakerState
 from animatize_assets.generation.budget import Budget
 from animatize_assets.generation.health import HealthBoard
 from animatize_assets.generation.ledger import SqlLedger
+from animatize_assets.generation.request_log import RequestLog
 from animatize_assets.settings import Settings
 from animatize_assets.workplace.service_readings import STILL_DOWN, provider_states, spending
+from animatize_assets_tests.generation.test_request_log import logged
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -75,3 +77,18 @@ def test_a_breaker_that_went_silent_open_is_left_out(engine: Engine) -> None:
         board.note(BreakerState(provider, state, 3, "transient", None))  # type: ignore[arg-type]
     states = {each.provider: each.state for each in provider_states(engine, now=NOON)}
     assert states == {"openai": "open", "imagen": "closed"}
+
+
+def test_a_provider_that_delivered_since_is_not_down_whoever_kept_its_breaker(
+    engine: Engine,
+) -> None:
+    opened_at = NOON - timedelta(minutes=10)
+    for provider in ("openai", "flux"):
+        board = HealthBoard(engine, lambda: opened_at)
+        board.note(BreakerState(provider, "open", 0, "not_configured", 60.0))
+    made = logged(provider="openai", made_by="openai", outcome="made")
+    RequestLog(engine, lambda: opened_at - timedelta(minutes=1)).write(made)
+    assert {each.state for each in provider_states(engine, now=NOON)} == {"open"}
+    RequestLog(engine, lambda: opened_at + timedelta(minutes=1)).write(made)
+    states = {each.provider: each.state for each in provider_states(engine, now=NOON)}
+    assert states == {"openai": "closed", "flux": "open"}
