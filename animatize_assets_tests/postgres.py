@@ -60,7 +60,8 @@ def postgres_server() -> Iterator[str]:
 def empty_database(server_url: str) -> Iterator[str]:
     """Give the URL of a new database of a running server, which is removed after."""
     name = f"test_{next(_numbers)}"
-    admin = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    # The server may have been restarted between the two uses.
+    admin = create_engine(server_url, isolation_level="AUTOCOMMIT", pool_pre_ping=True)
     with admin.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     try:

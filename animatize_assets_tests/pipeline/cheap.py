@@ -2,7 +2,8 @@
 
 What they should do is read from ``cheap.json`` in the data folder, so that a test can change it
 between runs and reach other processes: ``{"fail": {key: stage}, "kill_at": [key, stage]}``;
-``"wait_at": [key, stage]`` leaves a file ``waiting`` and waits until that is wished no more.
+``"wait_at": [key, stage]`` leaves a file ``waiting`` and waits until that is wished no more,
+``"away": [key, stage, times]`` has a database be away so many times.
 Every stage that is really made leaves a line in ``made.log``.
 """
 
@@ -23,6 +24,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 from PIL import Image
+from sqlalchemy.exc import OperationalError
 
 from animatize_assets.animatic.clip import write_clip
 from animatize_assets.animatic.models import ClipRecord
@@ -89,6 +91,8 @@ def cheap_stages(data_dir: Path, versions: Mapping[str, str] | None = None) -> d
                 raise ZeroDivisionError("nobody expected this")
             if wishes.get("kill_at") == [work.image_key, name]:
                 os.kill(os.getpid(), signal.SIGKILL)
+            if wishes.get("away", ())[:2] == [work.image_key, name]:
+                _be_away(data_dir, wishes["away"][2])
             if wishes.get("wait_at") == [work.image_key, name]:
                 (data_dir / WAITING).touch()
                 while _wishes(data_dir).get("wait_at") == [work.image_key, name]:
@@ -135,6 +139,14 @@ def cheap_overrides(**versions: str) -> dict[str, dg.ConfigurableResource[Any]]:
             **versions,
         ),
     }
+
+
+def _be_away(data_dir: Path, times: int) -> None:
+    with (data_dir / "away.log").open("a+") as log:
+        log.seek(0)
+        if len(log.readlines()) < times:
+            log.write("away\n")
+            raise OperationalError("select 1", {}, ConnectionError("server closed"))
 
 
 def _wishes(data_dir: Path) -> dict[str, Any]:
