@@ -13,7 +13,6 @@ from animatize_assets.defs.assets import OWNERS
 from animatize_assets.defs.provider_resources import PictureProviders
 from animatize_assets.defs.resources import Stores
 from animatize_assets.settings import Settings
-from animatize_assets.workplace.opening import Workplace
 
 GROUP = "housekeeping"
 MEGA = 1_000_000
@@ -53,6 +52,7 @@ def cache_usage(stores: Stores, picture_providers: PictureProviders) -> dg.Mater
 
 def _sizes() -> str:
     """Return the table of what grows, for people."""
+    from animatize_assets.workplace.opening import Workplace  # noqa: PLC0415  # SQLAlchemy
     from animatize_assets.workplace.sizes import read_sizes  # noqa: PLC0415  # SQLAlchemy
 
     settings = Settings.read()

@@ -121,9 +121,13 @@ def test_what_is_listed_as_beta_is_used_and_still_beta(monkeypatch: pytest.Monke
         assert re.match(listed, str(each.message))
 
 
-def test_it_loads_with_an_empty_environment(tmp_path: Path) -> None:
+def test_it_loads_with_an_empty_environment_and_little_else(tmp_path: Path) -> None:
+    load = (
+        "from animatize_assets.definitions import defs; import sys; "
+        "print([name for name in ('pandas', 'sqlalchemy', 'mlflow') if name in sys.modules])"
+    )
     done = subprocess.run(
-        [sys.executable, "-c", "from animatize_assets.definitions import defs"],
+        [sys.executable, "-c", load],
         capture_output=True,
         text=True,
         check=False,
@@ -131,6 +135,7 @@ def test_it_loads_with_an_empty_environment(tmp_path: Path) -> None:
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"  # every sensor's look would pay for them
     assert list(tmp_path.iterdir()) == []  # and it leaves nothing behind
 
 
