@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,12 +35,25 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("registry")
 
 
-@pytest.fixture(scope="module")
-def engine(place: Path) -> Iterator[Engine]:
-    opened = open_engine(f"sqlite:///{place / 'performance.db'}")
+@contextmanager
+def _opened(folder: Path) -> Iterator[Engine]:
+    opened = open_engine(f"sqlite:///{folder / 'performance.db'}")
     upgrade(opened)
     yield opened
     opened.dispose()
+
+
+@pytest.fixture(scope="module")
+def engine(place: Path) -> Iterator[Engine]:
+    with _opened(place) as opened:
+        yield opened
+
+
+@pytest.fixture
+def own_engine(tmp_path: Path) -> Iterator[Engine]:
+    """A database without the versions of other tests, which count from 1, too."""
+    with _opened(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -149,9 +163,10 @@ def test_a_tracking_store_that_is_not_there_is_told(engine: Engine, tmp_path: Pa
 
 
 def test_old_trainings_go_with_their_files_but_none_that_a_version_points_to(
-    engine: Engine, tmp_path: Path
+    own_engine: Engine, tmp_path: Path
 ) -> None:
-    registry = EstimatorRegistry(engine, tmp_path / "own", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    tracking = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    registry = EstimatorRegistry(own_engine, tmp_path / "own", tracking)
     kept = registry.register(_training())
     dropped = registry.register(_training())
     registry.remove(dropped.model_name, dropped.version)
