@@ -23,6 +23,8 @@ from animatize_assets.performance.store import frame_of, to_row
 from animatize_assets_tests.performance.jobs import job
 
 NEIGHBOURS = 7
+PRIMES = [n for n in range(200, 2_300) if all(n % d for d in range(2, math.isqrt(n) + 1))]
+"""Widths of which no two are equally far from a third, as 500 and 1280 are from 800."""
 WIDEST = math.log(2)
 
 
@@ -42,7 +44,7 @@ def drawn(count: int, seed: int) -> tuple[pd.DataFrame, list[bool], list[bool]]:
                 },
             )
         )
-        for number, width in enumerate(chance.permutation(np.arange(200, 200 + 30 * count, 30)))
+        for number, width in enumerate(chance.choice(PRIMES, count, replace=False))
     )
     is_suspect = chance.random(count) < 0.4
     is_base = chance.random(count) < np.where(is_suspect, 0.1, 0.9)
