@@ -38,7 +38,8 @@ WORKFLOW = {
         "inputs": {"images": ["2", 0], "filename_prefix": "{{seed}}"},
     },
 }
-SIZE = "1024x1024"
+SIZE = "320x320"
+"""Each makes its clip, too, which takes by the pixel."""
 PROVIDERS = ("openai", "flux", "imagen", "comfyui")
 
 
@@ -174,6 +175,7 @@ def test_a_call_whose_answer_was_lost_is_fetched_by_reconciling(
     animatize: Animatize, server: LoopbackServer, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANIMATIZE_MAX_ATTEMPTS", "1")
+    monkeypatch.setenv("ANIMATIZE_PICTURE_DEADLINE_S", "8")  # else it asks for half a minute
     server.down("flux_delivery")
     assert (
         animatize("run", key, "--provider", "flux", "--size", SIZE)[1]["images"][0]["provider"]
@@ -202,9 +204,10 @@ def test_a_budget_is_a_clear_refusal_and_nothing_is_called(
 
 
 def test_a_quote_is_near_the_bill(animatize: Animatize, server: LoopbackServer, key: str) -> None:
-    code, told = animatize("quote", key, "--provider", "flux", "--size", SIZE)
+    size = ("--size", "1024x1024")
+    code, told = animatize("quote", key, "--provider", "flux", *size)
     assert code == 0
-    assert animatize("run", key, "--provider", "flux", "--size", SIZE)[0] == 0
+    assert animatize("run", key, "--provider", "flux", *size)[0] == 0
     bill = sum(charge.cost_nanousd for charge in server.bill) / 1e9
     assert told["low_usd"] <= bill <= told["high_usd"]
 
@@ -239,7 +242,7 @@ def test_lost_artefacts_are_found_in_the_result_store_and_no_cache_drops_an_asse
 def test_reproducing_says_what_is_equal_and_pays_only_when_told(
     animatize: Animatize, server: LoopbackServer, key: str
 ) -> None:
-    first = animatize("run", key)
+    first = animatize("run", key, "--size", SIZE)
     assert first[0] == 0, first
     code, answer = animatize("reproduce", key)
     assert code == 0
@@ -280,7 +283,7 @@ def test_reproducing_what_cost_nothing_here_pays_nothing_either(
     assert set(verdicts.values()) == {"equal"}
     assert (len(server.bill), server.calls("flux.submit")[1:]) == (before, [])
     server.script("flux.submit", "quota")
-    animatize("run", key, "--provider", "flux", "--size", "960x960")
+    animatize("run", key, "--provider", "flux", "--size", "288x288")
     assert picture_of(animatize, key)["provider"] == "local"  # it fell back
     assert animatize("reproduce", key)[0] == 0
     assert (len(server.bill), len(server.calls("flux.submit"))) == (before, 2)
@@ -300,7 +303,7 @@ def test_own_hardware_is_asked_again_without_being_paid(
 def test_reproducing_at_a_price_asks_the_language_model_too(
     animatize: Animatize, server: LoopbackServer, key: str
 ) -> None:
-    animatize("run", key, "--expand", "draft")
+    animatize("run", key, "--size", SIZE, "--expand", "draft")
     asked = len(server.calls("openai.chat"))
     answer = animatize("reproduce", key, "--paid")[1]
     assert len(server.calls("openai.chat")) > asked
@@ -311,7 +314,7 @@ def test_reproducing_at_a_price_asks_the_language_model_too(
 def test_a_prompt_is_expanded_once_and_keeps_the_move(
     animatize: Animatize, server: LoopbackServer, key: str
 ) -> None:
-    code, answer = animatize("run", key, "--expand", "draft")
+    code, answer = animatize("run", key, "--size", SIZE, "--expand", "draft")
     assert code == 0, answer
     document = animatize("show", key)[1]
     prompt = document["motion_prompt"]
@@ -320,7 +323,7 @@ def test_a_prompt_is_expanded_once_and_keeps_the_move(
     assert prompt["camera_move"] == document["movement_prediction"]["camera_path"]["move"]
     assert prompt["expansion"]["cost_usd"] == sum(c.cost_nanousd for c in server.bill) / 1e9
     before = len(server.calls("openai.chat"))
-    assert animatize("run", key, "--expand", "draft")[0] == 0
+    assert animatize("run", key, "--size", SIZE, "--expand", "draft")[0] == 0
     assert len(server.calls("openai.chat")) == before
 
 
@@ -328,10 +331,10 @@ def test_a_model_that_does_not_answer_leaves_the_templates_prompt(
     animatize: Animatize, server: LoopbackServer, key: str
 ) -> None:
     server.script("openai.chat", "quota")
-    assert animatize("run", key, "--expand", "final")[0] == 0
+    assert animatize("run", key, "--size", SIZE, "--expand", "final")[0] == 0
     prompt = animatize("show", key)[1]["motion_prompt"]
     assert (prompt["compiler"], prompt["expansion"]["fallback"]) == ("template", "quota")
-    assert animatize("run", key, "--expand", "final")[0] == 0
+    assert animatize("run", key, "--size", SIZE, "--expand", "final")[0] == 0
     assert animatize("show", key)[1]["motion_prompt"]["compiler"] == "llm"
 
 
