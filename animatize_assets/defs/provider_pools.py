@@ -11,7 +11,9 @@ See https://docs.dagster.io/guides/operate/managing-concurrency.
 
 from __future__ import annotations
 
+import fcntl
 import logging
+from pathlib import Path
 
 import dagster as dg
 
@@ -78,6 +80,9 @@ class ProviderPools:
     def _give_limit(self, pool: str, limit: int) -> None:
         if pool in self._limited:
             return
-        if pool not in self._storage.get_concurrency_keys():
-            self._storage.set_concurrency_slots(pool, limit)
+        # Two processes that set it at the same moment would make its slots twice.
+        with (Path(self._instance.root_directory) / "pools.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if pool not in self._storage.get_concurrency_keys():
+                self._storage.set_concurrency_slots(pool, limit)
         self._limited.add(pool)
