@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.engine import make_url
 
 _numbers = itertools.count()
@@ -87,3 +87,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'performance.db'}"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An up-to-date database; tests that take it run on SQLite and on PostgreSQL."""
+    from animatize_assets.database.engine import open_engine  # noqa: PLC0415  # benchmarks need none
+    from animatize_assets.database.migration import upgrade  # noqa: PLC0415
+
+    opened = open_engine(database_url)
+    upgrade(opened)
+    yield opened
+    opened.dispose()

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import httpx
 import uvicorn
+from image_rows import image_row
 from report import alternate, compare, finish, measure, medians
 from sqlalchemy import Engine, case, insert, literal, select
 
@@ -53,7 +54,7 @@ def fill(engine: Engine, count: int) -> None:
     for first in range(1, count + 1, ROWS_AT_ONCE):
         numbers = range(first, min(first + ROWS_AT_ONCE, count + 1))
         with engine.begin() as connection:
-            connection.execute(insert(images), [_image(number, now) for number in numbers])
+            connection.execute(insert(images), [image_row(number, now) for number in numbers])
     number = images.c.id
     columns = {
         "image_id": number,
@@ -65,27 +66,6 @@ def fill(engine: Engine, count: int) -> None:
     with engine.begin() as connection:
         chosen = select(*(value.label(name) for name, value in columns.items()))
         connection.execute(insert(image_states).from_select(list(columns), chosen))
-
-
-def _image(number: int, now: datetime) -> dict[str, object]:
-    return {
-        "id": number,
-        "sha256": f"{number:064x}",
-        "image_key": f"photo-{number:016x}",
-        "original_name": f"Photo {number}.jpg",
-        "format": "jpeg",
-        "byte_count": 1_000_000,
-        "width": 1920,
-        "height": 1080,
-        "source_mode": "RGB",
-        "exif_orientation": 1,
-        "has_icc_profile": False,
-        "flattened_alpha": False,
-        "frame_count": 1,
-        "original_path": "none",
-        "normalized_path": "none",
-        "registered_at": now,
-    }
 
 
 @contextmanager

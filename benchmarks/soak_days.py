@@ -17,6 +17,7 @@ from typing import Any
 
 import dagster as dg
 import numpy as np
+from image_rows import image_row, key_of
 from PIL import Image
 from sqlalchemy import Engine, func, insert, select
 from upath import UPath
@@ -218,7 +219,7 @@ class Year:
         numbers = range(first, first + self._per_day)
         self._uploaded += self._per_day
         with self._engine.begin() as connection:
-            connection.execute(insert(images), [_image(number, self.now) for number in numbers])
+            connection.execute(insert(images), [image_row(number, self.now) for number in numbers])
             connection.execute(
                 insert(image_states),
                 [
@@ -226,7 +227,7 @@ class Year:
                     for number in numbers
                 ],
             )
-        return [_key(number) for number in numbers]
+        return [key_of(number) for number in numbers]
 
     def _work(self, instance: dg.DagsterInstance, keys: list[str]) -> None:
         register_images(instance, keys[: self._in_dagster])
@@ -258,31 +259,6 @@ class Year:
 
 class _Made(Record):
     path: str
-
-
-def _key(number: int) -> str:
-    return f"photo-{number:016x}"
-
-
-def _image(number: int, now: datetime) -> dict[str, object]:
-    return {
-        "id": number,
-        "sha256": f"{number:064x}",
-        "image_key": _key(number),
-        "original_name": f"Photo {number}.jpg",
-        "format": "jpeg",
-        "byte_count": 1_000_000,
-        "width": 1920,
-        "height": 1080,
-        "source_mode": "RGB",
-        "exif_orientation": 1,
-        "has_icc_profile": False,
-        "flattened_alpha": False,
-        "frame_count": 1,
-        "original_path": "none",
-        "normalized_path": "none",
-        "registered_at": now,
-    }
 
 
 def _request(key: str, now: datetime) -> dict[str, object]:

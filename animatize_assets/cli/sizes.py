@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from rich.table import Table
 
 from animatize_assets.cli.terminal import Terminal
@@ -16,9 +13,10 @@ MEGA = 1_000_000
 
 def sizes(terminal: Terminal) -> int:
     """Print every thing that grows."""
+    from animatize_assets.orchestration.home import home_of  # noqa: PLC0415  # Dagster, a second
+
     workplace = open_workplace()
-    home = Path(os.environ.get("DAGSTER_HOME") or workplace.data_dir / "dagster")
-    read = read_sizes(workplace, home.expanduser().absolute())
+    read = read_sizes(workplace, home_of(workplace.data_dir))
     room = workplace.generation.disk.room(workplace.data_dir)
     disk = {"total": room.total, "free": room.free, "kept_free": room.kept_free}
     terminal.document(read.model_dump(mode="json") | {"disk": disk})

@@ -4,9 +4,6 @@ Belongs here: what it is called and what a person sees of it. Does not belong he
 (``generation.result_store``), when (``housekeeping_schedules``, ``disk_sensor``).
 """
 
-import os
-from pathlib import Path
-
 import dagster as dg
 
 from animatize_assets.defs.assets import OWNERS
@@ -52,14 +49,14 @@ def cache_usage(stores: Stores, picture_providers: PictureProviders) -> dg.Mater
 
 def _sizes() -> str:
     """Return the table of what grows, for people."""
+    from animatize_assets.orchestration.home import home_of  # noqa: PLC0415
     from animatize_assets.workplace.opening import Workplace  # noqa: PLC0415  # SQLAlchemy
     from animatize_assets.workplace.sizes import read_sizes  # noqa: PLC0415  # SQLAlchemy
 
     settings = Settings.read()
-    home = Path(os.environ.get("DAGSTER_HOME") or settings.data_dir / "dagster")
     workplace = Workplace(settings)
     try:
-        read = read_sizes(workplace, home.absolute())
+        read = read_sizes(workplace, home_of(workplace.data_dir))
     finally:
         workplace.images.engine.dispose()
         workplace.performance.close()

@@ -119,18 +119,22 @@ def _told(stage: str, storage_id: int, tags: Mapping[str, str]) -> _Made:
     )
 
 
-class Stale(dg.AutomationCondition[dg.AssetKey]):
+class _Forgetful(dg.AutomationCondition[dg.AssetKey]):
+    """Judges each look anew: a cursor would cost a serialized subset per look."""
+
+    @property
+    def requires_cursor(self) -> bool:
+        """Nothing is remembered of it."""
+        return False
+
+
+class Stale(_Forgetful):
     """True for the partitions that other code made, or that were made from other inputs."""
 
     @property
     def name(self) -> str:
         """What the UI calls it."""
         return "made by other code or from other inputs"
-
-    @property
-    def requires_cursor(self) -> bool:
-        """Nothing is remembered of it: a cursor costs a serialized subset per look."""
-        return False
 
     def evaluate(
         self, context: "AutomationContext[dg.AssetKey]"
@@ -144,7 +148,7 @@ class Stale(dg.AutomationCondition[dg.AssetKey]):
         return _among(context, look[stage])
 
 
-class FreePrompt(dg.AutomationCondition[dg.AssetKey]):
+class FreePrompt(_Forgetful):
     """True for the candidates whose prompt costs nothing to make again."""
 
     def __init__(self, stores: Stores) -> None:
@@ -154,11 +158,6 @@ class FreePrompt(dg.AutomationCondition[dg.AssetKey]):
     def name(self) -> str:
         """What the UI calls it."""
         return "no language model is paid for it"
-
-    @property
-    def requires_cursor(self) -> bool:
-        """Nothing is remembered of it: a cursor costs a serialized subset per look."""
-        return False
 
     def evaluate(
         self, context: "AutomationContext[dg.AssetKey]"

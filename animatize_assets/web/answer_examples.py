@@ -11,7 +11,7 @@ from typing import Any, Final
 
 _KEY = "lighthouse-0f3c1a9b5d7e2468"
 _RUN = "b1f9d7c2-6f43-4a39-8a52-1f0f3f1f4f10"
-_ALERT = {
+ALERT: Final[Mapping[str, Any]] = {
     "id": 7,
     "alert_type": "slow_generation",
     "severity": "high",
@@ -48,11 +48,15 @@ _FILE = {
 }
 
 EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "Alerts": {"alerts": [_ALERT], "total_count": 1, "next_cursor": None},
+    "Alerts": {"alerts": [ALERT], "total_count": 1, "next_cursor": None},
     "Resolved": {
         "message": "Alert 7 is resolved.",
-        "alert": _ALERT
-        | {"is_resolved": True, "resolved_at": "2026-11-25T11:00:00Z", "resolved_by": "studio"},
+        "alert": {
+            **ALERT,
+            "is_resolved": True,
+            "resolved_at": "2026-11-25T11:00:00Z",
+            "resolved_by": "studio",
+        },
     },
     "WeeklyReport": {
         "week_start": "2026-11-16",

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, insert, select
 
-from animatize_assets.database.engine import open_engine
-from animatize_assets.database.migration import upgrade
 from animatize_assets.database.tables import (
     expansion_batches,
     expansion_lines,
@@ -30,14 +27,6 @@ from animatize_assets_tests.images.test_disk_space import Disk
 
 OLD, NOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 6, 1, tzinfo=UTC)
 LIMIT = NOW - timedelta(days=30)
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    opened = open_engine(database_url)
-    upgrade(opened)
-    yield opened
-    opened.dispose()
 
 
 def count(engine: Engine, table: Any) -> int:

@@ -17,7 +17,7 @@ from animatize_assets.images.store import ImageStore
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def sqlite_engine(tmp_path: Path) -> Iterator[Engine]:
     opened = open_engine(f"sqlite:///{tmp_path}/data/animatize.db")
     upgrade(opened)
     yield opened
@@ -35,5 +35,5 @@ def data_dir(request: pytest.FixtureRequest, tmp_path: Path) -> UPath:
 
 
 @pytest.fixture
-def store(data_dir: UPath, engine: Engine) -> ImageStore:
-    return ImageStore(data_dir, engine, ImageLimits())
+def store(data_dir: UPath, sqlite_engine: Engine) -> ImageStore:
+    return ImageStore(data_dir, sqlite_engine, ImageLimits())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -24,14 +23,6 @@ from animatize_assets_tests.pipeline.cheap import write_images
 LATER = DAY + timedelta(days=91)
 SINCE = LATER - timedelta(days=90)
 TAGS = {"source_image": {"dagster/code_version": "1", "dagster/data_version": "ab"}}
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    opened = open_engine(database_url)
-    upgrade(opened)
-    yield opened
-    opened.dispose()
 
 
 @pytest.fixture

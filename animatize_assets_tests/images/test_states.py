@@ -29,14 +29,6 @@ def shared_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    opened = open_engine(database_url)
-    upgrade(opened)
-    yield opened
-    opened.dispose()
-
-
-@pytest.fixture
 def states(engine: Engine) -> ImageStates:
     return ImageStates(engine, code_digest=CODE, clock=lambda: DAY + timedelta(hours=1))
 

@@ -65,9 +65,9 @@ def test_an_accepted_image_is_all_there(store: ImageStore, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("file", whole_files(), ids=lambda file: file.name)
 def test_every_format_is_stored_and_read_back(
-    file: Encoded, engine: Engine, tmp_path: Path
+    file: Encoded, sqlite_engine: Engine, tmp_path: Path
 ) -> None:
-    store = ImageStore(UPath(tmp_path / "data"), engine, ImageLimits())
+    store = ImageStore(UPath(tmp_path / "data"), sqlite_engine, ImageLimits())
     key = store.ingest(_upload(tmp_path / "in", "x", file.content)).image_key
     assert key is not None
     record = store.get(key)
@@ -123,14 +123,16 @@ def test_a_refused_file_leaves_nothing(store: ImageStore, data_dir: UPath, tmp_p
     assert not (data_dir / "images").exists()
 
 
-def test_limits_hold(engine: Engine, tmp_path: Path) -> None:
+def test_limits_hold(sqlite_engine: Engine, tmp_path: Path) -> None:
     upload = _upload(tmp_path / "in")
     for limits, code in (
         (ImageLimits(max_bytes=100), "image_too_many_bytes"),
         (ImageLimits(max_pixels=100), "image_too_many_pixels"),
         (ImageLimits(min_side_px=60), "image_too_small"),
     ):
-        assert ImageStore(UPath(tmp_path / "data"), engine, limits).ingest(upload).code == code
+        assert (
+            ImageStore(UPath(tmp_path / "data"), sqlite_engine, limits).ingest(upload).code == code
+        )
 
 
 def test_keys_come_in_order_of_registration(store: ImageStore, tmp_path: Path) -> None:
@@ -160,11 +162,11 @@ def test_removed_files_come_back_with_the_next_upload(
 
 
 def test_two_files_whose_hashes_begin_alike_are_not_mixed_up(
-    store: ImageStore, engine: Engine, tmp_path: Path
+    store: ImageStore, sqlite_engine: Engine, tmp_path: Path
 ) -> None:
     upload = _upload(tmp_path / "in")
     store.ingest(upload)
-    with engine.begin() as connection:  # no such pair of files is known, so one is made up
+    with sqlite_engine.begin() as connection:  # no such pair of files is known, so one is made up
         connection.execute(update(images).values(sha256="0" * 64))
     with pytest.raises(StorageFailed):
         store.ingest(upload)
@@ -202,8 +204,8 @@ def test_uploads_at_the_same_moment_are_one_image(tmp_path: Path) -> None:
     assert list((tmp_path / "data").rglob("*.part")) == []
 
 
-def test_threads_of_one_store_agree(engine: Engine, tmp_path: Path) -> None:
-    store = ImageStore(UPath(tmp_path / "data"), engine, ImageLimits())
+def test_threads_of_one_store_agree(sqlite_engine: Engine, tmp_path: Path) -> None:
+    store = ImageStore(UPath(tmp_path / "data"), sqlite_engine, ImageLimits())
     uploads = [_upload(tmp_path / "in", f"{number}.jpg") for number in range(6)]
     statuses: list[str] = []
     threads = [
@@ -230,9 +232,9 @@ def _state(store: ImageStore, folder: Path) -> None:
 
 @pytest.mark.parametrize("step", ["write", "fsync", "replace", "sync_folder", "second", "insert"])
 def test_a_failure_at_any_step_leaves_the_old_state(
-    step: str, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: str, sqlite_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = ImageStore(UPath(tmp_path / "data"), engine, ImageLimits())
+    store = ImageStore(UPath(tmp_path / "data"), sqlite_engine, ImageLimits())
     upload = _upload(tmp_path / "in", "turned.png", turned_file(6, "PNG"))
 
     def fail(*_: Any, **__: Any) -> Any:
@@ -322,9 +324,9 @@ def test_bytes_without_a_file_are_taken_like_a_file(store: ImageStore, tmp_path:
     ],
 )
 def test_bytes_without_a_file_are_refused_like_a_file(
-    content: bytes, code: str, engine: Engine, tmp_path: Path
+    content: bytes, code: str, sqlite_engine: Engine, tmp_path: Path
 ) -> None:
-    store = ImageStore(UPath(tmp_path / "data"), engine, ImageLimits(max_bytes=100_000))
+    store = ImageStore(UPath(tmp_path / "data"), sqlite_engine, ImageLimits(max_bytes=100_000))
     outcome = store.ingest_content(content, "../../etc/passwd")
     assert (outcome.status, outcome.code) == ("rejected", code)
     assert not (tmp_path / "data" / "images").exists()

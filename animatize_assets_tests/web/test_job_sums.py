@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,6 @@ from animatize_assets.database.performance_tables import generation_performance
 from animatize_assets.performance.store import PerformanceStore
 from animatize_assets.web.job_sums import FILE, SETTLE_S, JobSums
 from animatize_assets_tests.performance.jobs import job
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    opened = open_engine(database_url)
-    upgrade(opened)
-    yield opened
-    opened.dispose()
 
 
 class Timer:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from animatize_assets.database.engine import open_engine
-from animatize_assets.database.migration import upgrade
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.pipeline.generation_setup import GenerationSetup
 from animatize_assets.pipeline.request import PipelineRequest
@@ -23,14 +20,6 @@ from animatize_assets_tests.workplace.test_service_readings import pay
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 NO_LIMIT: dict[str, Any] = {"budget_run_usd": None, "budget_day_usd": None}
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    opened = open_engine(database_url)
-    upgrade(opened)
-    yield opened
-    opened.dispose()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ import pytest
 from sqlalchemy import Engine, func, insert, select
 from upath import UPath
 
-from animatize_assets.database.engine import open_engine
-from animatize_assets.database.migration import upgrade
 from animatize_assets.database.tables import (
     generation_calls,
     generation_requests,
@@ -44,14 +41,6 @@ KEEP_FOR = KeepFor(
 KEEP_JOBS_DAYS = 9
 DAYS, A_DAY = 20, 2
 FIRST = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    opened = open_engine(database_url)
-    upgrade(opened)
-    yield opened
-    opened.dispose()
 
 
 def rows(engine: Engine, table: Any) -> int:

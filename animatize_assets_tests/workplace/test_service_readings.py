@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import Engine
 
-from animatize_assets.database.engine import open_engine
-from animatize_assets.database.migration import upgrade
 from animatize_assets.generation.accounting import PlannedCall
 from animatize_assets.generation.breaker import BreakerState
 from animatize_assets.generation.budget import Budget
@@ -21,14 +17,6 @@ from animatize_assets.workplace.service_readings import STILL_DOWN, provider_sta
 from animatize_assets_tests.generation.test_request_log import logged
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    opened = open_engine(database_url)
-    upgrade(opened)
-    yield opened
-    opened.dispose()
 
 
 def pay(

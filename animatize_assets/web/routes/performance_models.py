@@ -24,6 +24,7 @@ from animatize_assets.performance.models import (
 from animatize_assets.performance.opportunities import Opportunity
 from animatize_assets.performance.trends import Direction, Trend
 from animatize_assets.records import Share
+from animatize_assets.web.answer_examples import ALERT
 
 Interval = Annotated[list[Seconds], Field(min_length=2, max_length=2)]
 """Low and high end."""
@@ -129,29 +130,7 @@ class Trends(BaseModel):
 class Alert(BaseModel):
     """Something that is, or was, wrong."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": 7,
-                    "alert_type": "slow_generation",
-                    "severity": "high",
-                    "message": "Clips take 412 s, more than 300 s.",
-                    "details": {"pipeline_type": "video"},
-                    "threshold_value": 300.0,
-                    "actual_value": 412.0,
-                    "is_resolved": False,
-                    "created_at": "2026-11-25T10:30:00Z",
-                    "resolved_at": None,
-                    "fingerprint": "5d41402abc4b2a76b9719d911017c592",
-                    "occurrences": 3,
-                    "last_seen_at": "2026-11-25T10:31:00Z",
-                    "resolved_by": None,
-                    "runbook": "docs/runbook.md#animatizepicturesslow",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [dict(ALERT)]})
 
     id: int
     alert_type: AlertType

@@ -17,9 +17,11 @@ pytestmark = pytest.mark.browser
 MADE_MS = 120_000
 """A run starts a process that loads Dagster."""
 
-PLAY = """video => new Promise((resolve) => {
-  video.addEventListener("timeupdate", () => video.currentTime > 0.1 && resolve());
-  video.play();
+PLAY_TO_ITS_END = """video => new Promise((resolve, reject) => {
+  video.loop = false;
+  video.addEventListener("ended", resolve);
+  setTimeout(() => reject(new Error(`it stands at ${video.currentTime} s`)), 30000);
+  video.play().catch(reject);
 })"""
 
 DROP = """() => {
@@ -50,7 +52,7 @@ def test_a_clip_plays_on_its_card(page: Page, service: Service, tmp_path: Path) 
     animate(service, [made])
     page.goto("/images")
     clip = page.locator(".gallery video")
-    clip.evaluate(PLAY)
+    clip.evaluate(PLAY_TO_ITS_END)
     assert clip.evaluate("video => video.videoWidth") > 0
 
 
@@ -74,7 +76,7 @@ def test_an_upload_becomes_a_clip_that_plays(page: Page, tmp_path: Path) -> None
     expect(page.locator("#run-told")).to_have_text("The run is complete.", timeout=MADE_MS)
     page.get_by_role("list", name="Uploads").get_by_role("link", name="Some Picture.png").click()
     clip = page.locator("video#clip")
-    clip.evaluate(PLAY)
+    clip.evaluate(PLAY_TO_ITS_END)
     assert clip.evaluate("video => video.videoWidth") > 0
 
 
