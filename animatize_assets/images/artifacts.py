@@ -71,17 +71,18 @@ class Draft:
         """Where the file ``name`` will be, relative to the data folder."""
         return _location(self._stage, self._image_key, self._fingerprint, _checked(name))
 
-    def commit(self, record: RecordT) -> RecordT:
+    def commit(self, record: RecordT, *, replaces: RecordT | None = None) -> RecordT:
         """Store the files and ``record``, all or nothing, and make this the current artefact.
 
-        When the same artefact was stored meanwhile, that one stays and its record is returned.
+        When the same artefact was stored meanwhile, that one stays and its record is returned;
+        unless it is the one that ``replaces`` says, which gives way only now.
 
         Raises:
             StorageFailed: the storage refused; nothing of the draft is visible.
 
         """
         return self._store.store_draft(
-            self._folder, record, (self._stage, self._image_key, self._fingerprint)
+            self._folder, record, (self._stage, self._image_key, self._fingerprint), replaces
         )
 
     def discard(self) -> None:
@@ -215,14 +216,20 @@ class ArtifactStore:
             raise StorageFailed(f"No draft of {stage} could be started: {error}.") from error
         return folder
 
-    def store_draft(self, folder: Path, record: RecordT, place: tuple[str, str, str]) -> RecordT:
+    def store_draft(
+        self,
+        folder: Path,
+        record: RecordT,
+        place: tuple[str, str, str],
+        replaces: RecordT | None = None,
+    ) -> RecordT:
         """Move ``folder`` with ``record`` to its place: see :meth:`Draft.commit`."""
         stage, image_key, fingerprint = place
         stored = self.find(*place, type(record))
-        if stored is None:
+        if stored is None or stored == replaces:
             (folder / _RECORD).write_text(record.model_dump_json(indent=2))
             try:
-                self._place(folder, self.upath(_location(*place)), record, place)
+                self._place(folder, record, place, replaces)
             except OSError as error:
                 raise StorageFailed(
                     f"The {stage} of '{image_key}' could not be stored: {error}."
@@ -232,10 +239,17 @@ class ArtifactStore:
         return stored
 
     def _place(
-        self, folder: Path, target: UPath, record: Record, place: tuple[str, str, str]
+        self,
+        folder: Path,
+        record: Record,
+        place: tuple[str, str, str],
+        replaces: Record | None,
     ) -> None:
+        target = self.upath(_location(*place))
         local = local_path(target)
         if local is None:
+            if replaces is not None:
+                self.forget(*place)
             _upload(folder, target)
             return
         for file in folder.iterdir():
@@ -246,9 +260,11 @@ class ArtifactStore:
         except OSError:
             if not local.is_dir():
                 raise
-            if self.find(*place, type(record)) is not None:
+            found = self.find(*place, type(record))
+            if found is not None and found != replaces:
                 return  # another process stored the same artefact a moment ago; it stays
-            # What lies there is of no use (see find): it makes room, and is then removed.
+            # What lies there is of no use (see find), or is replaced: it makes room, and is then
+            # removed.
             useless = local.with_name(temporary_name(local.name))
             local.rename(useless)
             folder.rename(local)

@@ -269,9 +269,10 @@ def _found_or_made(work: Work, stage: str) -> tuple[Finished, bool, float | None
     plan, artifacts = work.workshop.stages[stage], work.workshop.artifacts
     fingerprint = fingerprint_of(work, stage)
     record = _found(work, stage, fingerprint)
+    makeshift = None
     if record is not None and not plan.is_final(record):
-        artifacts.forget(stage, work.image_key, fingerprint)
-        record = None
+        # It holds until a better one is there: asking again may fail, or take minutes.
+        record, makeshift = None, record
     cache_requests.note("artifact", hit=record is not None)
     if record is not None:
         if artifacts.current_fingerprint(stage, work.image_key) != fingerprint:
@@ -283,7 +284,7 @@ def _found_or_made(work: Work, stage: str) -> tuple[Finished, bool, float | None
         work.phases.tell(job)
         with artifacts.draft(stage, work.image_key, fingerprint) as draft:
             record = plan.make(work, draft)
-            draft.commit(record)
+            draft.commit(record, replaces=makeshift)
         job.mark_success()
     made = Finished(record, fingerprint, plan.data_version(record, fingerprint))
     return made, True, job.estimated_seconds

@@ -92,6 +92,32 @@ def test_the_same_artefact_made_twice_stays_the_first(artifacts: ArtifactStore) 
     assert artifacts.current(STAGE, KEY, Depth) == first
 
 
+def test_a_makeshift_gives_way_when_the_better_one_is_whole(
+    artifacts: ArtifactStore, data_dir: UPath
+) -> None:
+    makeshift = _make(artifacts, "f1", near=0.1)
+    with artifacts.draft(STAGE, KEY, "f1") as draft:
+        draft.path("better.png").write_bytes(b"better")
+        assert artifacts.current(STAGE, KEY, Depth) == makeshift
+        better = Depth(depth_path=draft.relative("better.png"), near=0.9)
+        assert draft.commit(better, replaces=makeshift) == better
+    assert artifacts.current(STAGE, KEY, Depth) == better
+    assert (data_dir / better.depth_path).read_bytes() == b"better"
+    assert not (data_dir / makeshift.depth_path).exists()
+
+
+def test_what_took_the_place_of_a_makeshift_meanwhile_stays(artifacts: ArtifactStore) -> None:
+    makeshift = _make(artifacts, "f1", near=0.1)
+    with artifacts.draft(STAGE, KEY, "f1") as slow, artifacts.draft(STAGE, KEY, "f1") as fast:
+        for draft in (slow, fast):
+            draft.path("depth.png").write_bytes(b"depth")
+        better = Depth(depth_path=fast.relative("depth.png"), near=0.9)
+        assert fast.commit(better, replaces=makeshift) == better
+        late = Depth(depth_path=slow.relative("depth.png"), near=0.2)
+        assert slow.commit(late, replaces=makeshift) == better
+    assert artifacts.current(STAGE, KEY, Depth) == better
+
+
 def test_a_record_of_another_kind_is_replaced(artifacts: ArtifactStore) -> None:
     with artifacts.draft(STAGE, KEY, "f1") as draft:
         draft.commit(Other(something_else=1))

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from upath import UPath
 
+from animatize_assets.generation.models import PictureRecord
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import NEEDS, STAGES, StageOutcome, run_stages
@@ -113,6 +114,22 @@ def test_a_failure_costs_only_what_needs_it(
     assert made(found) == set(STAGES) - cut
     wish(data_dir)
     assert made(outcomes(workshop, key)) == cut
+
+
+def test_a_makeshift_picture_stays_while_the_better_one_cannot_be_had(
+    workshop: Workshop, key: str, data_dir: Path
+) -> None:
+    picture = workshop.stages["generated_picture"]
+    unsure = {**workshop.stages, "generated_picture": replace(picture, is_final=lambda _: False)}
+    workshop = replace(workshop, stages=unsure)
+    first = outcomes(workshop, key)["generated_picture"].record
+    assert isinstance(first, PictureRecord)
+    wish(data_dir, fail={key: "generated_picture"})
+    assert outcomes(workshop, key)["generated_picture"].status == "failed"
+    assert workshop.artifacts.current("generated_picture", key, PictureRecord) == first
+    assert workshop.artifacts.upath(first.path).exists()
+    wish(data_dir)
+    assert made(outcomes(workshop, key)) == {"generated_picture"}
 
 
 def test_a_clip_is_made_without_a_provider(workshop: Workshop, key: str) -> None:
