@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import fcntl
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
@@ -46,12 +48,13 @@ class ProviderPools:
 
         pool = pool_of(provider)
         try:
-            self._give_limit(pool, limit)
-            claimed = self._storage.claim_concurrency_slot(pool, self._run_id, place).is_claimed
+            with self._one_process_at_a_time():
+                self._give_limit(pool, limit)
+                claim = self._storage.claim_concurrency_slot(pool, self._run_id, place)
         except OperationalError as error:  # SQLite: another process was writing at this moment
             _log.debug("The pool %s could not be asked: %s", pool, error.orig)
             return False
-        return bool(claimed)
+        return bool(claim.is_claimed)
 
     def free(self, place: str) -> None:
         """Free the slot of a call, or take it out of the queue."""
@@ -78,11 +81,16 @@ class ProviderPools:
                 _log.warning("Run %s has ended; its places with providers are free.", run_id[:8])
 
     def _give_limit(self, pool: str, limit: int) -> None:
-        if pool in self._limited:
-            return
-        # Two processes that set it at the same moment would make its slots twice.
+        if pool not in self._limited and pool not in self._storage.get_concurrency_keys():
+            self._storage.set_concurrency_slots(pool, limit)
+        self._limited.add(pool)
+
+    @contextmanager
+    def _one_process_at_a_time(self) -> Iterator[None]:
+        """Dagster would make slots twice, and on SQLite give one to two who ask at once.
+
+        It looks for a free slot and then takes it, which only PostgreSQL does in one step.
+        """
         with (Path(self._instance.root_directory) / "pools.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            if pool not in self._storage.get_concurrency_keys():
-                self._storage.set_concurrency_slots(pool, limit)
-        self._limited.add(pool)
+            yield
