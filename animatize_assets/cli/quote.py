@@ -1,4 +1,4 @@
-"""``animatize quote``: what pictures would cost, before anything is spent."""
+"""``animatize quote``: what pictures would cost and how long they take, before they are made."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from animatize_assets.cli.keys import resolve_key
 from animatize_assets.cli.tables import facts
 from animatize_assets.cli.terminal import Terminal
+from animatize_assets.cli.times import exactly
 from animatize_assets.generation.quote import Quote
 from animatize_assets.workplace.opening import Workplace, open_workplace
 from animatize_assets.workplace.quoting import quote_pictures
@@ -44,6 +45,7 @@ def _page(told: Quote, provider: str, workplace: Workplace) -> RenderableType:
     rows = [
         ("pictures", f"{told.pictures}, of which {told.expected_served:g} expected from a cache"),
         ("cost", cost),
+        ("time", "not known" if told.expected_seconds is None else exactly(told.expected_seconds)),
         ("budgets", allowed or "none"),
     ]
     if told.providers and not told.providers[0].deliveries_measured:

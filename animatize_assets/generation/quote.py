@@ -115,7 +115,11 @@ class Quote(Record):
     high_usd: Measured | None
     why_unknown: str | None = Field(description="one sentence when the cost is not known")
     providers: tuple[ProviderQuote, ...]
-    expected_seconds: Measured | None = Field(default=None, description="not estimated yet")
+    expected_seconds: Measured | None = Field(
+        default=None,
+        description="from the first call to the last picture, by the records of jobs; pictures "
+        "from a cache take none. None: nobody estimated it",
+    )
 
 
 @dataclass(frozen=True)

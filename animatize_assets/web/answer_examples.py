@@ -203,7 +203,7 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
                 "deliveries_measured": 212,
             }
         ],
-        "expected_seconds": None,
+        "expected_seconds": 148.0,
     },
     "Session": {"name": "studio", "scope": "write"},
     "TrainingRequest": {"pipeline_type": "video"},

@@ -344,10 +344,13 @@ def test_a_list_is_estimated_and_quoted_as_on_the_command_line(
     assert set(estimate["stages"]) >= {"scene_analysis", "animatic_clip"}
     free = client.post(f"{IMAGES}/quote", json={"image_keys": keys}).json()
     assert (free["pictures"], free["expected_usd"]) == (3, 0)
+    whole = estimate["stages"]["generated_picture"]["seconds"]
+    assert free["expected_seconds"] == pytest.approx(whole, rel=0.5)
     paid = client.post(
         f"{IMAGES}/quote", json={"image_keys": keys, "provider": "openai", "size": [640, 360]}
     ).json()
     assert 0 < paid["low_usd"] <= paid["expected_usd"] <= paid["high_usd"]
+    assert paid["expected_seconds"] > free["expected_seconds"]
 
 
 @pytest.mark.parametrize(
