@@ -5,7 +5,8 @@ SHELL := /bin/bash
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# One more than the cores of a small machine: many tests wait for processes, databases and pages.
+WORKERS ?= 3
 
 # make's own abspath takes a path with a space for two, and its targets cannot have one: what lies
 # outside the clone is never a target, and what lies inside is named relative to it.

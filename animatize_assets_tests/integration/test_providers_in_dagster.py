@@ -285,7 +285,8 @@ def test_reproducing_what_cost_nothing_here_pays_nothing_either(
     server.script("flux.submit", "quota")
     animatize("run", key, "--provider", "flux", "--size", "288x288")
     assert picture_of(animatize, key)["provider"] == "local"  # it fell back
-    assert animatize("reproduce", key)[0] == 0
+    code, answer = animatize("reproduce", key)
+    assert code == 0, answer
     assert (len(server.bill), len(server.calls("flux.submit"))) == (before, 2)
 
 

@@ -105,6 +105,11 @@ def is_at_rest(instance: dg.DagsterInstance) -> bool:
     return all(run.is_finished for run in instance.get_runs())
 
 
+@pytest.mark.parametrize(
+    "either_instance",
+    ["postgresql", pytest.param("sqlite", marks=pytest.mark.full)],
+    indirect=True,
+)
 def test_workers_killed_at_random_moments(
     sizes: dict[str, Any], either_instance: str, tmp_path: Path, record_property: Property
 ) -> None:

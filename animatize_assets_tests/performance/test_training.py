@@ -17,7 +17,12 @@ from animatize_assets.performance.evaluation import (
     rolling_origin,
     rolling_origin_as_new,
 )
-from animatize_assets.performance.model_types import MODEL_TYPES, fit_model, predict_log_seconds
+from animatize_assets.performance.model_types import (
+    MODEL_TYPES,
+    ModelType,
+    fit_model,
+    predict_log_seconds,
+)
 from animatize_assets.performance.models import JobRecord
 from animatize_assets.performance.promotion import decide
 from animatize_assets.performance.scoring import Score, best_of, score
@@ -170,8 +175,16 @@ def test_a_name_left_out_tells_how_far_it_lies_off() -> None:
     assert math.log(1.5) < np.median(slowest) < math.log(4)
 
 
-def test_it_learns_a_known_function_to_its_noise() -> None:
-    card = train(timed_jobs(160), "image", model_types=["gradient_boosting"], now=AFTER).card
+@pytest.mark.parametrize(
+    "model_type",
+    [
+        "linear_regression",
+        "random_forest",
+        pytest.param("gradient_boosting", marks=pytest.mark.full),  # a quarter of a minute
+    ],
+)
+def test_it_learns_a_known_function_to_its_noise(model_type: ModelType) -> None:
+    card = train(timed_jobs(160), "image", model_types=[model_type], now=AFTER).card
     assert card.newest.within_20 > 0.8
     assert card.newest_coverage_80 is not None
     assert 0.5 < card.newest_coverage_80 <= 1

@@ -72,6 +72,11 @@ def address(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
         yield url
 
 
+@pytest.mark.parametrize(
+    "database_url",
+    ["postgresql", pytest.param("sqlite", marks=pytest.mark.full)],
+    indirect=True,
+)
 def test_schemathesis_finds_nothing(address: str, sizes: dict[str, Any], tmp_path: Path) -> None:
     configuration = tmp_path / "schemathesis.toml"
     configuration.write_text(CONFIGURATION)
