@@ -164,6 +164,8 @@ EXAMPLES: Final[Mapping[str, Mapping[str, Any]]] = {
             "picture_thumbnail": None,
             "preview": None,
             "clip": None,
+            "composition": None,
+            "pictures": f"/api/images/{_KEY}/pictures",
         },
     },
     "Rated": {"image_key": _KEY, "rating": 5, "jobs": [f"{_RUN}/{_KEY}/animatic_clip"]},

@@ -20,6 +20,7 @@ from animatize_assets.web.service import Service
 from animatize_assets.workplace.opening import open_workplace
 from animatize_assets_tests.performance.jobs import job
 from animatize_assets_tests.web.conftest import AnalysisHere, served
+from animatize_assets_tests.web.made_images import animate, ask, ingest, keep, picture_of
 
 SEED = 20_261_126
 
@@ -46,8 +47,8 @@ class Ended:
 
 
 @pytest.fixture
-def address(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Where a service is that has jobs and alerts, and starts no process."""
+def address(database_url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[str]:
+    """Where a service is that has images, jobs and alerts, and starts no process."""
     monkeypatch.setenv("ANIMATIZE_PERFORMANCE_DATABASE_URL", database_url)
     monkeypatch.setenv("ANIMATIZE_SERVE_REQUESTS_PER_S", "100000")
     for name in ("_start_runs", "_start_batch"):
@@ -68,6 +69,10 @@ def address(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
         for number in range(20)
     )
     AlertStore(service.performance.engine).raise_(Judgement(drafts=drafts))
+    made, _bare = ingest(service, tmp_path / "images", 2)
+    animate(service, [made])
+    keep(service.workplace, made, "a" * 32, "openai", content=picture_of(60))
+    ask(service.workplace, made, "a" * 32, "openai")
     with served(service) as url:
         yield url
 

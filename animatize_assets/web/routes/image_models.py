@@ -162,6 +162,8 @@ class Links(BaseModel):
     picture_thumbnail: str | None
     preview: str | None
     clip: str | None
+    composition: str | None = Field(description="`overlay`, large")
+    pictures: str = Field(description="what each provider made in each run, as JSON")
 
 
 class ImageSummary(ListedImage):

@@ -43,7 +43,7 @@ from animatize_assets.workplace.estimating import estimate_images
 from animatize_assets.workplace.quoting import quote_pictures
 from animatize_assets.workplace.rating import rate_image
 from animatize_assets.workplace.run_estimates import RunEstimate
-from animatize_assets.workplace.stored import load_stored
+from animatize_assets.workplace.stored import StoredImage, load_stored
 
 _log = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ def image(image_key: ImageKey, service: ServiceDep) -> ImageDetail:
         reason=line.reason,
         run_id=line.run_id,
         **{field: getattr(stored, field) for field in stored.by_stage()},
-        links=_links(service, image_key),
+        links=_links(service, stored),
     )
 
 
@@ -224,13 +224,17 @@ def _register(service: Service, image_key: str) -> None:
         _log.exception("Dagster was not told of %s; a run over it does so.", image_key)
 
 
-def _links(service: Service, image_key: str) -> Links:
+def _links(service: Service, stored: StoredImage) -> Links:
+    image_key = stored.source_image.image_key
+    below = f"{router.prefix}/{image_key}"
     found = {part: find_part(service, image_key, part) for part in PARTS}
+    parts = {
+        part.replace("-", "_"): f"{below}/{part}"
+        if each is not None and each.path.is_file()
+        else None
+        for part, each in found.items()
+    }
+    composition = None if stored.scene_analysis is None else f"{below}/composition"
     return Links.model_validate(
-        {
-            part.replace("-", "_"): f"{router.prefix}/{image_key}/{part}"
-            if each is not None and each.path.is_file()
-            else None
-            for part, each in found.items()
-        }
+        parts | {"composition": composition, "pictures": f"{below}/pictures"}
     )

@@ -10,12 +10,22 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 WAIT_MS = 30_000
 """For something that comes by itself; the machine may be busy."""
 
 SERIOUS = {"serious", "critical"}
+
+PHONE: ViewportSize = {"width": 360, "height": 740}
+SCREEN: ViewportSize = {"width": 1280, "height": 720}
 
 SCREENSHOTS = Path("build") / "screenshots"
 """Below the root of the clone, where nothing is committed."""
@@ -65,16 +75,22 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
 
 @pytest.fixture(scope="session")
 def serious() -> Findings:
-    """What axe-core finds on a page that is serious or worse."""
+    """What is seriously wrong with a page: by axe-core, in light and in dark, and on a phone."""
     axe = Axe()
 
     def find(page: Page) -> list[Any]:
-        found = axe.run(page).response["violations"]
-        return [
-            (each["id"], [node["html"] for node in each["nodes"]])
-            for each in found
-            if each["impact"] in SERIOUS
-        ]
+        found: list[Any] = []
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            found += [
+                (scheme, each["id"], [node["html"] for node in each["nodes"]])
+                for each in axe.run(page).response["violations"]
+                if each["impact"] in SERIOUS
+            ]
+        page.set_viewport_size(PHONE)
+        width = page.evaluate("document.documentElement.scrollWidth")
+        page.set_viewport_size(SCREEN)
+        return [*found, ("wider than a phone", width)] if width > PHONE["width"] else found
 
     return find
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from animatize_assets.performance.alert_store import AlertStore
 from animatize_assets.web.service import Service
-from animatize_assets_tests.web.dashboard.conftest import WAIT_MS, Findings, Photograph
+from animatize_assets_tests.web.dashboard.conftest import PHONE, WAIT_MS, Findings, Photograph
 from animatize_assets_tests.web.routes.test_dashboard import alert, recent
 
 pytestmark = pytest.mark.browser
@@ -27,38 +27,23 @@ def test_an_alert_appears_and_goes_without_reloading(page: Page, service: Servic
     assert page.evaluate("window.isTheSame")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("has_jobs", [False, True])
 def test_axe_finds_nothing_serious(
-    page: Page,
-    service: Service,
-    serious: Findings,
-    photograph: Photograph,
-    *,
-    scheme: str,
-    has_jobs: bool,
+    page: Page, service: Service, serious: Findings, photograph: Photograph, *, has_jobs: bool
 ) -> None:
     if has_jobs:
         service.performance.store.record(*[recent(number) for number in range(5)])
         AlertStore(service.performance.engine).raise_(alert())
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     page.goto("/")
     expect(page.locator("[aria-busy]")).to_have_count(0)
     assert serious(page) == []
-    photograph(page, f"now{'' if has_jobs else '-empty'}-{scheme}")
-
-
-@pytest.mark.parametrize("path", ["/images", "/performance", "/compare", "/nothing"])
-def test_no_view_is_wider_than_a_phone(page: Page, service: Service, path: str) -> None:
-    service.performance.store.record(*[recent(number) for number in range(5)])
-    page.set_viewport_size({"width": 360, "height": 740})
-    page.goto(path)
-    expect(page.locator("[aria-busy]")).to_have_count(0)
-    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+        photograph(page, f"now{'' if has_jobs else '-empty'}-{scheme}")
 
 
 def test_a_phone_scrolls_in_one_direction_and_keys_reach_the_content(page: Page) -> None:
-    page.set_viewport_size({"width": 360, "height": 740})
+    page.set_viewport_size(PHONE)
     page.goto("/")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     page.keyboard.press("Tab")

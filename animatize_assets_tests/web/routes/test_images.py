@@ -221,7 +221,10 @@ def test_one_image_with_everything_known(
         None,
         None,
     )
-    assert {part for part, link in alone["links"].items() if link} == {"source"}
+    assert {part for part, link in alone["links"].items() if link} == {
+        "source",
+        "pictures",
+    }
     assert str(service.data_dir) not in json.dumps(told)
 
 
