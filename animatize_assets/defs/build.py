@@ -31,7 +31,7 @@ from animatize_assets.defs.pregeneration import (
 from animatize_assets.defs.recovery_sensor import build_recovery_sensor
 from animatize_assets.defs.resources import default_resources
 from animatize_assets.defs.run_sensors import build_run_sensors
-from animatize_assets.defs.sensors import INTERVAL_S, build_sensors
+from animatize_assets.defs.sensors import build_sensors
 from animatize_assets.defs.stale_results import automation_conditions, build_stale_sensor
 from animatize_assets.settings import Settings
 
@@ -40,12 +40,14 @@ def build_definitions(
     resource_overrides: Mapping[str, Any] | None = None,
     *,
     code_versions: Mapping[str, str] | None = None,
-    sensor_interval_s: int = INTERVAL_S,
+    sensor_interval_s: int | None = None,
 ) -> dg.Definitions:
     """Build the code location; a test gives other resources or code versions.
 
     ``resource_overrides``: by key (``stores``, ``scene_models``, ``picture_providers``,
     ``workshop``, ``image_records``); what is built from an overridden one is built from it too.
+    ``sensor_interval_s``: seconds between two looks of the sensors that watch uploads, images,
+    runs, providers that are back and stale results; None: each its own.
     """
     resources = default_resources(resource_overrides)
     time_zone = Settings.read().time_zone
@@ -74,9 +76,9 @@ def build_definitions(
             build_pregeneration_sensor(),
             build_disk_sensor(),
             *build_performance_sensors(),
-            *build_run_sensors(),
-            build_recovery_sensor(),
-            build_stale_sensor(),
+            *build_run_sensors(sensor_interval_s),
+            build_recovery_sensor(sensor_interval_s),
+            build_stale_sensor(sensor_interval_s),
         ],
         resources=resources,
         executor=dg.in_process_executor,

@@ -72,23 +72,27 @@ def provider_recovery(
         ]
         look = _Look(context, images, setup, now)
         back = look.back(_idle(instance, waiting))
-        batches = [
-            batch for provider in back if (batch := look.first_batch(provider, waiting, order))
-        ]
+        looked = [look.first_batch(provider, waiting, order) for provider in back]
     finally:
         images.engine.dispose()
+    batches = [each for each in looked if not isinstance(each, str)]
     offered = {each.request_id for batch in batches for each in batch}
     still = {each.request_id for each in found} & before
     return dg.SensorResult(
         run_requests=[_again(batch) for batch in batches],
         cursor=Offered(requests=tuple(sorted(offered | still))).model_dump_json(),
-        skip_reason=None
-        if batches
-        else dg.SkipReason(
-            f"{len(waiting)} pictures wait for a provider that was down; "
-            f"{', '.join(back) or 'none'} is back."
-        ),
+        skip_reason=None if batches else _why_none(len(waiting), back, looked),
     )
+
+
+def _why_none(
+    waiting: int, back: Sequence[str], looked: "Iterable[list[WaitingPicture] | str]"
+) -> dg.SkipReason:
+    known = (
+        f"{waiting} pictures wait for a provider that was down; "
+        f"{', '.join(back) or 'none'} is back."
+    )
+    return dg.SkipReason(" ".join([known, *(each for each in looked if isinstance(each, str))]))
 
 
 def _asked_again(instance: dg.DagsterInstance, found: Iterable["WaitingPicture"]) -> frozenset[str]:
@@ -159,8 +163,8 @@ class _Look:
 
     def first_batch(
         self, provider: str, waiting: Iterable["WaitingPicture"], order: Sequence[str]
-    ) -> "list[WaitingPicture]":
-        """Return neighbours that were asked for alike and fit in the budget.
+    ) -> "list[WaitingPicture] | str":
+        """Return neighbours that were asked for alike and fit in the budget, or why there are none.
 
         The next look goes on with the others.
         """
@@ -175,12 +179,11 @@ class _Look:
             kept = affordable(self.images, self.setup, keys, _request(of_provider[0]), allowance)
         except AnimatizeError as error:
             self.context.log.warning("%s is not asked again: %s", provider, error.message)
-            return []
+            return f"{provider} is not asked again: {error.message}"
         if not kept:
-            self.context.log.info(
-                "%d pictures wait for %s: the budgets leave no money for one now.",
-                len(of_provider),
-                provider,
+            return (
+                f"The budgets leave ${allowance:g} for {provider} now, and a picture costs more or "
+                "has no known price."
             )
         return [alike[key] for key in kept]
 
@@ -203,12 +206,15 @@ def _again(batch: "Sequence[WaitingPicture]") -> dg.RunRequest:
     )
 
 
-def build_recovery_sensor() -> dg.SensorDefinition:
-    """Make the sensor; a person turns it on."""
+def build_recovery_sensor(interval_s: int | None = None) -> dg.SensorDefinition:
+    """Make the sensor; a person turns it on.
+
+    ``interval_s``: seconds between two looks; None: as many as :data:`INTERVAL_S`.
+    """
     return dg.sensor(
         name="provider_recovery",
         job=animate_images,
-        minimum_interval_seconds=INTERVAL_S,
+        minimum_interval_seconds=interval_s or INTERVAL_S,
         default_status=dg.DefaultSensorStatus.STOPPED,
         description=f"Asks {ANIMATE_JOB} again, once and within budget, for pictures that fell "
         "back to 'local' while the provider that was asked for was down.",

@@ -145,19 +145,22 @@ def _cancel(context: dg.SensorEvaluationContext, run: RunningRun) -> None:
         )
 
 
-def build_run_sensors() -> list[dg.SensorDefinition]:
-    """Make both sensors; a person turns them on."""
+def build_run_sensors(interval_s: int | None = None) -> list[dg.SensorDefinition]:
+    """Make both sensors; a person turns them on.
+
+    ``interval_s``: seconds between two looks of either; None: each its own.
+    """
     return [
         dg.sensor(
             name="failed_runs",
-            minimum_interval_seconds=INTERVAL_S,
+            minimum_interval_seconds=interval_s or INTERVAL_S,
             default_status=dg.DefaultSensorStatus.STOPPED,
             description="Makes failed runs alerts, by what failed in them; resolves an alert when "
             "a later run has completed its images.",
         )(failed_runs),
         dg.sensor(
             name="stuck_runs",
-            minimum_interval_seconds=STUCK_INTERVAL_S,
+            minimum_interval_seconds=interval_s or STUCK_INTERVAL_S,
             default_status=dg.DefaultSensorStatus.STOPPED,
             description="Makes runs alerts that said nothing for longer than their estimate "
             "allows; cancels them where ANIMATIZE_STUCK_RUN_CANCEL is true.",

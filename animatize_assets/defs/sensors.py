@@ -216,20 +216,23 @@ def _never_asked_for(instance: dg.DagsterInstance, keys: Sequence[str]) -> list[
     return [key for key in dict.fromkeys(keys) if statuses.get(key) is None]
 
 
-def build_sensors(interval_s: int = INTERVAL_S) -> list[dg.SensorDefinition]:
-    """Make both sensors; they run from the start."""
+def build_sensors(interval_s: int | None = None) -> list[dg.SensorDefinition]:
+    """Make both sensors; they run from the start.
+
+    ``interval_s``: seconds between two looks; None: as many as :data:`INTERVAL_S`.
+    """
     return [
         dg.sensor(
             name="new_uploads",
             job_name=INGEST_JOB,
-            minimum_interval_seconds=interval_s,
+            minimum_interval_seconds=interval_s or INTERVAL_S,
             default_status=dg.DefaultSensorStatus.RUNNING,
             description="Starts one ingest run for files in <data>/uploads that stopped growing.",
         )(new_uploads),
         dg.sensor(
             name="new_images",
             job_name=ANIMATE_JOB,
-            minimum_interval_seconds=interval_s,
+            minimum_interval_seconds=interval_s or INTERVAL_S,
             default_status=dg.DefaultSensorStatus.RUNNING,
             description="Starts one ranged run of the chain for images that were taken in.",
         )(new_images),

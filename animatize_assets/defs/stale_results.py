@@ -261,13 +261,18 @@ def automation_conditions(
     return conditions
 
 
-def build_stale_sensor() -> dg.AutomationConditionSensorDefinition:
-    """Make the sensor; a person turns it on."""
+def build_stale_sensor(
+    interval_s: int | None = None,
+) -> dg.AutomationConditionSensorDefinition:
+    """Make the sensor; a person turns it on.
+
+    ``interval_s``: seconds between two looks; None: as many as :data:`INTERVAL_S`.
+    """
     with listed_beta_api():
         return dg.AutomationConditionSensorDefinition(
             SENSOR,
             target=dg.AssetSelection.assets(*STAGES),
-            minimum_interval_seconds=INTERVAL_S,
+            minimum_interval_seconds=interval_s or INTERVAL_S,
             default_status=dg.DefaultSensorStatus.STOPPED,
             run_tags={AS_BEFORE_TAG: SENSOR},
             use_user_code_server=True,

@@ -98,6 +98,7 @@ class Studio:
         workshop = WatchedWorkshop(**{name: given[name] for name in names})
         self.definitions = build_definitions({**given, "workshop": workshop})
         self.cursor: str | None = None
+        self.said = ""
 
     def flux_is(self, failure: str | None) -> None:
         told = self.data_dir / DOWN
@@ -119,6 +120,7 @@ class Studio:
         given = default_resources()
         result = provider_recovery(context, given["stores"], given["picture_providers"])
         self.cursor = result.cursor
+        self.said = result.skip_reason.skip_message or "" if result.skip_reason else ""
         return list(result.run_requests or [])
 
     def execute(self, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
@@ -236,6 +238,7 @@ def test_only_what_the_budget_allows_is_asked_for(
     studio.back()
     monkeypatch.setenv("ANIMATIZE_BUDGET_DAY_USD", "0")
     assert studio.look() == []
+    assert "flux is back. The budgets leave $0 for flux now" in studio.said
     setup = default_resources()["picture_providers"].setup()
     price = expected_price(setup, load_catalogue(), (SIDE, SIDE), "flux", None)
     assert price

@@ -27,11 +27,12 @@ EVERYTHING = (CODE, DAEMON, SERVICE)
 class Plant:
     """The running processes, by name."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, code: str = CODE_LOCATION) -> None:
         self.log = data_dir / "plant.log"
+        self._code = code
         self._port = _free_port()
-        self._workspace = data_dir / "workspace.yaml"
-        self._workspace.write_text(
+        self.workspace = data_dir / "workspace.yaml"
+        self.workspace.write_text(
             "load_from:\n  - grpc_server:\n      host: 127.0.0.1\n"
             f"      port: {self._port}\n      location_name: {LOCATION}\n"
         )
@@ -72,16 +73,19 @@ class Plant:
         if name == CODE:
             command = [programs.with_name("dagster"), "code-server", "start"]
             where = ["--host", "127.0.0.1", "--port", str(self._port)]
-            return [*command, *where, "--module-name", CODE_LOCATION, "--location-name", LOCATION]
+            return [*command, *where, "--module-name", self._code, "--location-name", LOCATION]
         if name == DAEMON:
-            return [programs.with_name("dagster-daemon"), "run", "--workspace", self._workspace]
+            return [programs.with_name("dagster-daemon"), "run", "--workspace", self.workspace]
         return [programs, "-m", "animatize_assets.cli", "serve", "--port", "0", "--json"]
 
 
 @contextmanager
-def running_plant(data_dir: Path, *names: str) -> Iterator[Plant]:
-    """Run these processes while the block runs; what they say goes to ``plant.log``."""
-    plant = Plant(data_dir)
+def running_plant(data_dir: Path, *names: str, code: str = CODE_LOCATION) -> Iterator[Plant]:
+    """Run these processes while the block runs; what they say goes to ``plant.log``.
+
+    ``code``: the module with the code location.
+    """
+    plant = Plant(data_dir, code)
     try:
         plant.start(*names)
         yield plant

@@ -13,7 +13,7 @@ import io
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Collection
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -24,6 +24,7 @@ from typing import Any
 import dagster as dg
 import numpy as np
 from PIL import Image
+from pydantic import Field
 from sqlalchemy.exc import OperationalError
 
 from animatize_assets.animatic.clip import write_clip
@@ -34,6 +35,7 @@ from animatize_assets.generation.models import Attempt, PictureRecord
 from animatize_assets.images.artifacts import Draft
 from animatize_assets.images.models import ImageRecord
 from animatize_assets.movement.models import CameraPath, Keyframe, MovementPrediction
+from animatize_assets.movement.rules import load_rules
 from animatize_assets.pipeline.making import default_stages
 from animatize_assets.pipeline.stages import Stage, Work
 from animatize_assets.pipeline.thumbnails import THUMBNAIL
@@ -47,6 +49,10 @@ from animatize_assets_tests.prompts.scenes import analysis, movement
 WISHES = "cheap.json"
 MADE = "made.log"
 WAITING = "waiting"
+RULES_FILE = "rules.yaml"
+"""Name of a test's own rule file in the data folder."""
+DECIDING = ["movement_prediction", "motion_prompt", "generated_picture"]
+"""The stages that can be real upon cheap ones: they decide, and measure no pixels."""
 SIDE = 32
 
 
@@ -79,8 +85,8 @@ def write_images(folder: Path, count: int, *, start: int = 0) -> list[Path]:
     return paths
 
 
-def cheap_stages(data_dir: Path, versions: Mapping[str, str] | None = None) -> dict[str, Stage]:
-    """The project's stages, each making a fixed record in no time."""
+def cheap_stages(data_dir: Path, real: Collection[str] = ()) -> dict[str, Stage]:
+    """The project's stages, each making a fixed record in no time, except those in ``real``."""
 
     def cheap(name: str, stage: Stage) -> Stage:
         def make(work: Work, draft: Draft) -> Record:
@@ -99,7 +105,7 @@ def cheap_stages(data_dir: Path, versions: Mapping[str, str] | None = None) -> d
                     Event().wait(0.1)
             with (data_dir / MADE).open("a") as log:
                 log.write(f"{work.image_key} {name}\n")
-            return _MAKERS[name](work, draft)
+            return stage.make(work, draft) if name in real else _MAKERS[name](work, draft)
 
         return replace(stage, make=make)
 
@@ -107,14 +113,19 @@ def cheap_stages(data_dir: Path, versions: Mapping[str, str] | None = None) -> d
 
 
 class CheapWorkshop(WorkshopResource):
-    """The workshop with cheap stages and, if given, versions of other rules or dialects."""
+    """The workshop with cheap stages and, if given, other rules, dialects or real stages."""
 
     rules_version: str = ""
+    rules_file: str = ""
     dialects_version: str = ""
+    real_stages: list[str] = Field(default_factory=list)
 
     def open(self) -> Workshop:
         workshop = super().open()
-        changes: dict[str, Any] = {"stages": cheap_stages(Path(self.stores.location().path))}
+        folder = Path(self.stores.location().path)
+        changes: dict[str, Any] = {"stages": cheap_stages(folder, self.real_stages)}
+        if self.rules_file:
+            changes["rules"] = load_rules(Path(self.rules_file))
         if self.rules_version:
             changes["rules"] = replace(workshop.rules, version=self.rules_version)
         if self.dialects_version:
@@ -124,7 +135,7 @@ class CheapWorkshop(WorkshopResource):
         return replace(workshop, **changes)
 
 
-def cheap_overrides(**versions: str) -> dict[str, dg.ConfigurableResource[Any]]:
+def cheap_overrides(**versions: Any) -> dict[str, dg.ConfigurableResource[Any]]:
     given = default_resources()
     return {
         **{
