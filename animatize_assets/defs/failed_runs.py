@@ -6,7 +6,7 @@ told of it, and when (``performance.run_alerts``), the sensor (``run_sensors``).
 
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -27,6 +27,9 @@ from animatize_assets.pipeline.stages import STAGES
 WILL_RETRY_TAG = "dagster/will_retry"
 """Dagster's tag on a failed run that it starts again by itself (_core/storage/tags.py, 1.13)."""
 
+JUDGED_WITHIN = timedelta(minutes=1)
+"""Dagster needs two statements for it (``instance.methods.event_methods``, 1.13)."""
+
 CHECK_FAILED = "DagsterAssetCheckFailedError"
 """How a step ends whose blocking asset check does not pass: a verdict, no failure."""
 
@@ -34,6 +37,17 @@ LATER_RUNS = 50
 """Successful runs of a job that are looked through for one that did the same again."""
 
 FAILURES = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.RUN_FAILURE}
+
+
+def is_judged(instance: dg.DagsterInstance, record: dg.RunRecord | None, *, now: datetime) -> bool:
+    """Whether Dagster has said whether it starts a failed run again; True of a run that is gone.
+
+    It says so in a tag, a moment after the failure is known. Where it has not after
+    :data:`JUDGED_WITHIN`, the process that was to say it is gone: a person must be told.
+    """
+    if record is None or not instance.run_retries_enabled:
+        return True
+    return WILL_RETRY_TAG in record.dagster_run.tags or now - ended_at(record) > JUDGED_WITHIN
 
 
 def failures_of(instance: dg.DagsterInstance, record: dg.RunRecord) -> Iterator[FailedWork]:

@@ -8,10 +8,17 @@ See https://docs.dagster.io/guides/automate/sensors.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 
 import dagster as dg
 
-from animatize_assets.defs.failed_runs import failures_of, is_repaired, keys_of, unfinished
+from animatize_assets.defs.failed_runs import (
+    failures_of,
+    is_judged,
+    is_repaired,
+    keys_of,
+    unfinished,
+)
 from animatize_assets.defs.performance import PerformanceResource
 from animatize_assets.performance.run_alerts import (
     RunningRun,
@@ -39,7 +46,7 @@ def failed_runs(
     from animatize_assets.performance.alert_store import AlertStore  # noqa: PLC0415  # SQLAlchemy
 
     instance, now = context.instance, datetime.now(UTC)
-    changes = instance.fetch_run_status_changes(
+    found = instance.fetch_run_status_changes(
         dg.RunStatusChangeRecordsFilter(
             event_type=dg.DagsterEventType.RUN_FAILURE,
             after_storage_id=int(context.cursor) if context.cursor else None,
@@ -48,6 +55,9 @@ def failed_runs(
         limit=FAILURES_AT_ONCE,
         ascending=True,
     ).records
+    failed = [(change, instance.get_run_record_by_id(change.run_id)) for change in found]
+    # The next look goes on with the first of which Dagster has not yet said what it does.
+    judged = list(takewhile(lambda each: is_judged(instance, each[1], now=now), failed))
     room = performance.room()
     try:
         alerts = AlertStore(room.engine)
@@ -55,8 +65,8 @@ def failed_runs(
             failed_work(
                 [
                     work
-                    for change in changes
-                    if (record := instance.get_run_record_by_id(change.run_id)) is not None
+                    for _, record in judged
+                    if record is not None
                     for work in failures_of(instance, record)
                 ],
                 alerts.alerts(is_resolved=False),
@@ -70,9 +80,9 @@ def failed_runs(
     for alert in raised.new:
         context.log.warning("New alert %d (%s): %s", alert.id, alert.severity, alert.message)
     return dg.SensorResult(
-        cursor=str(changes[-1].storage_id) if changes else context.cursor,
+        cursor=str(judged[-1][0].storage_id) if judged else context.cursor,
         skip_reason=dg.SkipReason(
-            f"{len(changes)} runs failed since the last look: {len(raised.new)} new alerts, "
+            f"{len(judged)} runs failed since the last look: {len(raised.new)} new alerts, "
             f"{len(raised.repeated)} as before, {len(raised.resolved)} resolved."
         ),
     )

@@ -141,6 +141,30 @@ def test_what_goes_on_by_itself_is_no_alert(
     assert looks.for_failures() == []
 
 
+@pytest.mark.parametrize(("goes_on", "told"), [("true", 0), ("false", 1), (None, 1)])
+def test_a_failure_waits_for_dagsters_word_whether_it_goes_on(
+    looks: Looks,
+    silence: Silence,
+    monkeypatch: pytest.MonkeyPatch,
+    goes_on: str | None,
+    told: int,
+) -> None:
+    instance = looks.instance
+    job = cheap_definitions().resolve_job_def("clean_caches")
+    served = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("served"), "repository")
+    failed = instance.create_run_for_job(job, remote_job_origin=RemoteJobOrigin(served, job.name))
+    with monkeypatch.context() as patched:  # a look between the failure and the tag
+        patched.setattr(type(instance), "add_run_tags", lambda *_: None)
+        instance.report_run_failed(failed)
+    assert looks.for_failures() == []
+    if goes_on is None:
+        silence.later(timedelta(minutes=2))  # whoever was to say it is gone
+    else:
+        instance.add_run_tags(failed.run_id, {"dagster/will_retry": goes_on})
+    assert len(looks.for_failures()) == told
+    assert len(looks.for_failures()) == told
+
+
 def test_a_verdict_that_blocks_is_no_alert(looks: Looks, instance: dg.DagsterInstance) -> None:
     """As when a trained estimator is no better than the one in use."""
 
