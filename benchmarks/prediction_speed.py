@@ -1,18 +1,23 @@
 """How long an estimate itself takes, database included.
 
+    python benchmarks/prediction_speed.py [--json] [--postgres URL]
+
 Belongs here: the speed rows of ``prediction.py``. Does not belong here: how good estimates are.
+``--postgres``: an empty database instead of SQLite, or ``auto``.
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
-from performance_database import kept
-from report import REPEATS, Measurement, measure
+from performance_database import add_postgres_option, kept, opened_store
+from report import REPEATS, Measurement, finish, measure
 
 from animatize_assets.performance.model_types import MODEL_TYPES, ModelType
 from animatize_assets.performance.models import JobParameters, JobRecord, Submission
@@ -24,6 +29,17 @@ ONE_MS = 5.0
 THOUSAND_MS = 100.0
 JOBS = 1_500
 _MONDAY = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+def main() -> int:
+    """Measure, print, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    add_postgres_option(parser)
+    options = parser.parse_args()
+    with opened_store(options.postgres) as store:
+        rows = speed_rows(store)
+    return finish("prediction_speed", rows, as_json=options.json)
 
 
 def speed_rows(store: PerformanceStore) -> list[Measurement]:
@@ -94,3 +110,7 @@ def _jobs() -> list[JobRecord]:
             )
         )
     return jobs
+
+
+if __name__ == "__main__":
+    sys.exit(main())
