@@ -14,7 +14,6 @@ import dagster as dg
 from animatize_assets.defs.resources import Stores
 from animatize_assets.errors import StorageFailed
 from animatize_assets.images.artifacts import ArtifactStore
-from animatize_assets.pipeline.making import default_stages
 from animatize_assets.pipeline.stages import digest_of
 from animatize_assets.records import Record
 
@@ -65,6 +64,8 @@ class ImageRecordIOManager(dg.ConfigurableIOManager):
                 draft.commit(record)
 
     def _record_type(self, stage: str, context: dg.InputContext) -> type[Record]:
+        from animatize_assets.pipeline.making import default_stages  # noqa: PLC0415  # loads OpenCV
+
         stages = default_stages()
         if stage in stages:
             return stages[stage].record_type

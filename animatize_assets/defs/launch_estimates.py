@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from animatize_assets.defs.run_tags import promised
 from animatize_assets.pipeline.request import PipelineRequest
-from animatize_assets.workplace.run_estimates import run_estimate
 
 if TYPE_CHECKING:
     from animatize_assets.images.store import ImageStore
@@ -40,6 +39,8 @@ def estimate_tags(
         SQLAlchemyError: a database cannot be read.
         ImageNotFound: one of the images is not there.
     """
+    from animatize_assets.workplace.run_estimates import run_estimate  # noqa: PLC0415  # loads numpy
+
     records = [images.get(key) for key in keys]
     estimate = run_estimate(
         [(each.image_key, each.width, each.height) for each in records],

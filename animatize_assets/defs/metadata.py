@@ -21,7 +21,6 @@ from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.models import ImageRecord
 from animatize_assets.movement.models import MovementPrediction
 from animatize_assets.pipeline.stages import StageOutcome
-from animatize_assets.pipeline.thumbnails import THUMBNAIL
 from animatize_assets.prompts.models import MotionPrompt
 from animatize_assets.scene.models import SceneAnalysis
 
@@ -75,6 +74,8 @@ def materialization_metadata(outcome: StageOutcome, artifacts: ArtifactStore) ->
 
 
 def _thumbnail(outcome: StageOutcome, artifacts: ArtifactStore) -> dg.MarkdownMetadataValue | None:
+    from animatize_assets.pipeline.thumbnails import THUMBNAIL  # noqa: PLC0415  # loads OpenCV
+
     place = f"artifacts/{outcome.stage}/{outcome.image_key}/{outcome.fingerprint}/{THUMBNAIL}"
     try:
         content = artifacts.upath(place).read_bytes()

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import dagster as dg
 from pydantic import Field
 from upath import UPath
@@ -106,6 +105,8 @@ class WorkshopResource(dg.ConfigurableResource["WorkshopResource"]):
     def open(self) -> Workshop:
         """Put the workshop together."""
         if threads := Settings.read().cv_threads:
+            import cv2  # noqa: PLC0415  # not to load the location
+
             cv2.setNumThreads(threads)
         images, artifacts = self.stores.open()
         depth_model, face_model = self.scene_models.files()

@@ -7,9 +7,11 @@ estimate (``run_estimates``), Dagster itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from animatize_assets.performance.models import PredictionMethod
-from animatize_assets.workplace.run_estimates import RunEstimate
+if TYPE_CHECKING:
+    from animatize_assets.performance.models import PredictionMethod
+    from animatize_assets.workplace.run_estimates import RunEstimate
 
 ESTIMATED_TAG = "animatize/estimated_seconds"
 RANGE_TAG = "animatize/estimated_range"

@@ -23,7 +23,6 @@ from animatize_assets.defs.resources import Stores
 from animatize_assets.defs.run_telemetry import asking, note_asked
 from animatize_assets.defs.stopped_runs import STOPPED_TAG
 from animatize_assets.errors import DiskNearlyFull
-from animatize_assets.generation.local import LocalProvider
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.stages import STAGES
 from animatize_assets.pipeline.watched_folder import SeenFile, decide, first_range, list_files
@@ -125,6 +124,8 @@ def _estimated(
     one sensor after the other. The run itself asks the estimator, where there is one.
     """
     opened, _ = stores.open()
+    from animatize_assets.generation.local import LocalProvider  # noqa: PLC0415  # loads OpenCV
+
     room = performance.room()
     try:
         note_asked(opened, keys)

@@ -13,13 +13,13 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Floats = NDArray[np.float64]
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 ModelType = Literal["random_forest", "gradient_boosting", "linear_regression", "neural_network"]
 MODEL_TYPES: tuple[ModelType, ...] = get_args(ModelType)
@@ -55,6 +55,7 @@ def fit_model(model_type: ModelType, vectors: Floats, log_seconds: Floats) -> An
 
 def predict_log_seconds(model: Any, vectors: Floats) -> Floats:
     """Return ln(seconds) of each row."""
+    import numpy as np
     from sklearn.ensemble import RandomForestRegressor
 
     if isinstance(model, RandomForestRegressor):

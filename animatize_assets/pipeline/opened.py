@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from animatize_assets.pipeline.workshop import Workshop
 
 
@@ -32,6 +32,8 @@ class OpenedImage:
     def depth(self, stored: str) -> NDArray[np.float32]:
         """Return the depth map stored at ``stored`` (relative to the data folder): 1 = near."""
         if self._depth is None or self._depth[0] != stored:
+            import numpy as np  # noqa: PLC0415  # a code location that only loads needs none
+
             with self._workshop.artifacts.local(stored) as path:
                 self._depth = (stored, np.load(path).astype(np.float32))
         return self._depth[1]

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from animatize_assets.errors import InvalidRule, NotConfigured
-from animatize_assets.generation.local import LocalProvider
 from animatize_assets.generation.sourcing import Caches, PictureSource
 from animatize_assets.images.durable import local_path
 from animatize_assets.pipeline.generation_setup import (
@@ -108,6 +107,8 @@ def open_providers(setup: GenerationSetup) -> Opened:
     unusable: dict[str, str] = {}
     for name in setup.enabled:
         if name == "local":
+            from animatize_assets.generation.local import LocalProvider
+
             opened[name] = Configured(LocalProvider(), in_house=True)
             continue
         how = setup.providers.get(name, ProviderSetup())

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PIL import Image, UnidentifiedImageError
-
 from animatize_assets.animatic.models import ClipRecord
 from animatize_assets.errors import StorageFailed
 from animatize_assets.generation.models import PictureRecord
@@ -28,6 +26,8 @@ def picture_problem(
     artifacts: ArtifactStore, record: PictureRecord, asked: tuple[int, int] | None
 ) -> str | None:
     """Why a stored picture is not readable or not of the asked size; None when it is."""
+    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415  # not to load the location
+
     try:
         with artifacts.local(record.path) as path, Image.open(path) as picture:
             picture.load()

@@ -13,7 +13,7 @@ from animatize_assets.movement.prediction import MOVEMENT_VERSION
 from animatize_assets.movement.rules import packaged_rules_version
 from animatize_assets.prompts.compiler import TEMPLATE_VERSION
 from animatize_assets.prompts.dialects import load_dialects
-from animatize_assets.scene.analysis import SCENE_VERSION
+from animatize_assets.scene.models import SCENE_VERSION
 
 SOURCE_VERSION = "1"
 PICTURE_VERSION = "2"

@@ -22,20 +22,19 @@ from animatize_assets.movement.rule_schema import RuleBook
 from animatize_assets.movement.rules import load_rules
 from animatize_assets.pipeline.desks import Desks
 from animatize_assets.pipeline.generation_setup import ONLY_LOCAL, GenerationSetup
-from animatize_assets.pipeline.making import default_stages
 from animatize_assets.pipeline.model_files import digest_of_model_files
 from animatize_assets.pipeline.request import PipelineRequest
 from animatize_assets.pipeline.source_opening import open_analyses, open_expansions, open_source
 from animatize_assets.pipeline.stages import Stage
 from animatize_assets.pipeline.versions import code_versions
 from animatize_assets.prompts.dialects import Dialects, load_dialects
-from animatize_assets.scene.optional_models import SceneModels, load_scene_models
 from animatize_assets.telemetry.job_tracking import JobTracker, NoTracking
 
 if TYPE_CHECKING:
     from animatize_assets.images.store import ImageStore
     from animatize_assets.pipeline.expanding import Expansions
     from animatize_assets.pipeline.remembered_analyses import RememberedAnalyses
+    from animatize_assets.scene.optional_models import SceneModels
 
 DATABASE = "animatize.db"
 """File name of the database inside the data folder."""
@@ -43,6 +42,12 @@ DATABASE = "animatize.db"
 EXPANSIONS_AT_ONCE = 8
 """Prompts that a language model is asked for at the same time: enough to hide its latency, far
 below the limits of a new account."""
+
+
+def _default_stages() -> Mapping[str, Stage]:
+    from animatize_assets.pipeline.making import default_stages  # here: they load OpenCV
+
+    return default_stages()
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Workshop:
     scene_models: SceneModels
     scene_models_digest: str = ""
     """Which optional models measure the scene, by content; empty without one."""
-    stages: Mapping[str, Stage] = field(default_factory=default_stages)
+    stages: Mapping[str, Stage] = field(default_factory=_default_stages)
     desks: Desks = field(default_factory=Desks)
     """Places to compute at, shared by all images that are under way."""
 
@@ -135,6 +140,8 @@ def open_workshop(
         InvalidRule: a packaged rule or dialect file cannot be used.
 
     """
+    from animatize_assets.scene.optional_models import load_scene_models  # here: it loads OpenCV
+
     return Workshop(
         images=images,
         artifacts=artifacts,

@@ -21,7 +21,7 @@ from animatize_assets.scene.depth import measure_depth, separation
 from animatize_assets.scene.horizon import find_horizon
 from animatize_assets.scene.lighting import measure_lighting
 from animatize_assets.scene.lines import find_segments
-from animatize_assets.scene.models import SceneAnalysis
+from animatize_assets.scene.models import SCENE_VERSION, SceneAnalysis
 from animatize_assets.scene.optional_models import NO_MODELS, SceneModels
 from animatize_assets.scene.palette import measure_palette
 from animatize_assets.scene.regions import measure_regions
@@ -29,9 +29,6 @@ from animatize_assets.scene.scene_type import classify_scene
 from animatize_assets.scene.subject import measure_subject
 from animatize_assets.scene.surface import Surface
 from animatize_assets.scene.working_copy import WorkingCopy
-
-SCENE_VERSION = "2"
-"""Changes whenever any measurement may change; part of what identifies a stored analysis."""
 
 ENOUGH_SIDE_PX = 160
 """Shorter side from which a picture's size stops limiting what can be measured."""

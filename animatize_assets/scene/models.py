@@ -15,6 +15,9 @@ from pydantic import Field
 
 from animatize_assets.records import Measured, Record, Share, Signed
 
+SCENE_VERSION = "2"
+"""Changes whenever any measurement may change; part of what identifies a stored analysis."""
+
 Box = tuple[Share, Share, Share, Share]
 """``(x0, y0, x1, y1)`` in fractions of width and height."""
 
