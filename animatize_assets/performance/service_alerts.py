@@ -25,7 +25,11 @@ _BUDGET_STEPS: tuple[tuple[float, Severity], ...] = (
 )
 """Share of the limit that is spent. At 1.0 the next paid call is refused."""
 
-_ONLY_A_PERSON_HELPS = frozenset({"quota", "not_configured"})
+_ONLY_A_PERSON_HELPS = {
+    "quota": "its quota is spent",
+    "not_configured": "its key or account was refused",
+}
+"""Why a provider is left alone until somebody acts -> in words."""
 
 
 def provider_down(states: Sequence[ProviderState]) -> Judgement:
@@ -36,7 +40,8 @@ def provider_down(states: Sequence[ProviderState]) -> Judgement:
         if state.state == "closed":
             judged += Judgement.fine("provider_down", state.provider)
     for state in down:
-        needs_person = state.reason in _ONLY_A_PERSON_HELPS
+        reason = state.reason or "unknown"
+        needs_person = reason in _ONLY_A_PERSON_HELPS
         severity: Severity = "high" if needs_person else "medium"
         if len(down) == len(states):
             severity = "critical"
@@ -53,7 +58,7 @@ def provider_down(states: Sequence[ProviderState]) -> Judgement:
                 subject=state.provider,
                 severity=severity,
                 message=f"Provider {state.provider} is left alone{after} "
-                f"({state.reason or 'unknown'}): {remedy}.",
+                f"({_ONLY_A_PERSON_HELPS.get(reason, reason)}): {remedy}.",
                 threshold_value=None,
                 actual_value=float(state.failures),
                 details={"provider": state.provider, "reason": state.reason},
