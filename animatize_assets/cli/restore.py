@@ -30,7 +30,7 @@ def restore(terminal: Terminal, file: Path, *, replace: bool) -> int:
     from animatize_assets.workplace.backing_up import Places  # noqa: PLC0415
     from animatize_assets.workplace.restoring import restore_backup  # noqa: PLC0415
 
-    workplace = open_workplace()
+    workplace = open_workplace(restoring=True)
     places = Places(workplace.data_dir, home_of(workplace.data_dir))
     file = file.absolute()
     if replace and file.is_relative_to(places.data_dir):

@@ -10,6 +10,7 @@ Belongs here: single files and folders on a ``UPath``. Does not belong here: wha
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -25,6 +26,7 @@ from animatize_assets.errors import StorageFailed
 LEFTOVER_SUFFIX = ".part"
 """Ends the name of everything unfinished. A crash may leave such a file; none is ever read."""
 
+_TEMPORARY = re.compile(rf"\.(?P<name>.+)\.\d+-[0-9a-f]+{re.escape(LEFTOVER_SUFFIX)}")
 _ABANDONED_AFTER_S = 3600.0
 _LOCAL_PROTOCOLS = frozenset({"", "file", "local"})
 
@@ -37,6 +39,12 @@ def local_path(location: UPath) -> Path | None:
 def temporary_name(name: str) -> str:
     """Make a name, unlike any other, for something that will be called ``name`` when whole."""
     return f".{name[:64]}.{os.getpid()}-{secrets.token_hex(6)}{LEFTOVER_SUFFIX}"
+
+
+def name_when_whole(name: str) -> str | None:
+    """Return what :func:`temporary_name` made ``name`` of; None when it did not make it."""
+    found = _TEMPORARY.fullmatch(name)
+    return found["name"] if found else None
 
 
 def write_whole(target: UPath, content: bytes) -> None:
@@ -100,9 +108,14 @@ def sync_file(file: Path) -> None:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove what a killed process left unfinished in ``folder`` more than an hour ago."""
+    """Remove what a killed process left unfinished in ``folder`` more than an hour ago.
+
+    Nothing that others call ``.part``: the folder may be one of a person's.
+    """
     long_ago = time.time() - _ABANDONED_AFTER_S
     for part in folder.glob(f".*{LEFTOVER_SUFFIX}"):
+        if name_when_whole(part.name) is None:
+            continue
         try:
             if part.stat().st_mtime > long_ago:
                 continue

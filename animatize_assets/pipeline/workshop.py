@@ -17,6 +17,8 @@ from upath import UPath
 from animatize_assets.generation.sourcing import PictureSource
 from animatize_assets.images.artifacts import ArtifactStore
 from animatize_assets.images.disk_space import UNLIMITED, DiskSpace
+from animatize_assets.images.durable import local_path
+from animatize_assets.images.half_restored import check_whole
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.movement.rule_schema import RuleBook
 from animatize_assets.movement.rules import load_rules
@@ -109,12 +111,18 @@ class Workshop:
 def open_stores(
     data_dir: UPath, limits: ImageLimits, *, database_url: str | None = None
 ) -> tuple[ImageStore, ArtifactStore]:
-    """Open the images and what was made from them; the database is brought up to date."""
+    """Open the images and what was made from them; the database is brought up to date.
+
+    Raises:
+        StorageFailed: a restore of the data folder was cut off half-way.
+    """
     # A fifth of a second of SQLAlchemy, which a code location that only loads does not need.
     from animatize_assets.database.engine import open_engine
     from animatize_assets.database.migration import upgrade
     from animatize_assets.images.store import ImageStore
 
+    if local := local_path(data_dir):
+        check_whole(local)
     data_dir.mkdir(parents=True, exist_ok=True)
     engine = open_engine(database_url or f"sqlite:///{data_dir / DATABASE}")
     upgrade(engine)

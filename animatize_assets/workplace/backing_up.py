@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO
 
 from animatize_assets import __version__
@@ -32,7 +32,7 @@ from animatize_assets.database.snapshot import (
     one_moment,
 )
 from animatize_assets.errors import StorageFailed
-from animatize_assets.images.durable import sync_folder, temporary_name
+from animatize_assets.images.durable import remove_abandoned, sync_folder, temporary_name
 from animatize_assets.settings import PREFIX, SECRETS
 from animatize_assets.workplace.backup_file import BackupWriter, Manifest, SavedDatabase
 
@@ -98,13 +98,15 @@ def back_up(places: Places, servers: Mapping[str, str], target: Path, *, now: da
     if target.exists():
         raise StorageFailed(f"'{target}' is there already. Name another file.")
     part = target.with_name(temporary_name(target.name))
+    copies = target.with_name(temporary_name("copies"))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("xb") as stream, TemporaryDirectory(dir=target.parent) as folder:
+        remove_abandoned(target.parent)
+        copies.mkdir(mode=0o700)
+        with part.open("xb") as stream:
             part.chmod(0o600)  # access tokens' hashes, and every picture
-            left_out = frozenset({part, Path(folder)})
             with BackupWriter(stream) as writer:
-                work = _Work(places, writer, Path(folder), left_out)
+                work = _Work(places, writer, copies, frozenset({part, copies}))
                 _save(work, servers)
                 manifest = writer.finish(lambda sums: _manifest(work, sums, now))
             stream.flush()
@@ -116,6 +118,7 @@ def back_up(places: Places, servers: Mapping[str, str], target: Path, *, now: da
         raise StorageFailed(f"The backup could not be written: {error}.") from error
     finally:
         part.unlink(missing_ok=True)
+        shutil.rmtree(copies, ignore_errors=True)
     return manifest
 
 

@@ -18,6 +18,7 @@ from animatize_assets.database.engine import open_engine
 from animatize_assets.database.migration import revision_of, upgrade
 from animatize_assets.errors import InvalidSetting, NotConfigured
 from animatize_assets.images.artifacts import ArtifactStore
+from animatize_assets.images.half_restored import check_whole
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.images.store import ImageStore
 from animatize_assets.pipeline.generation_setup import (
@@ -136,10 +137,13 @@ class Workplace:
         return self.images.keys(archived=archived) if self.exists else ()
 
 
-def open_workplace() -> Workplace:
+def open_workplace(*, restoring: bool = False) -> Workplace:
     """Read the settings of this process; nothing is created.
 
+    ``restoring``: what is there is about to be replaced, whatever it is.
+
     Raises:
+        StorageFailed: a restore was cut off half-way, and this is none.
         InvalidSetting: an environment variable is outside its range, or the data folder cannot be
             written in a database URL.
 
@@ -150,6 +154,8 @@ def open_workplace() -> Workplace:
             f"ANIMATIZE_DATA_DIR={str(settings.data_dir)!r} has a '{min(odd)}', which database "
             "URLs read as something else. Name another folder."
         )
+    if not restoring:
+        check_whole(settings.data_dir)
     return Workplace(settings)
 
 

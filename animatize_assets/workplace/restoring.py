@@ -1,11 +1,12 @@
 """A backup brought back: checked to its end before anything that is there is touched.
 
 The files are written beside their folders and checked, rows go to the servers in transactions that
-are still open, and only then do the folders take their places, by renaming, and the transactions
-end. Whatever fails before leaves everything as it was.
+are still open, and only then do the folders take their places, each at one moment, and the
+transactions end. Whatever fails or is killed before leaves everything as it was. Where more than
+one thing takes its place, the data folder is marked until all have (``images.half_restored``).
 
-Belongs here: the order of it. Does not belong here: the form of the file (``backup_file``), which
-tables a server has (``cli.restore``).
+Belongs here: the order of it. Does not belong here: the form of the file (``backup_file``), how a
+folder takes its place (``folder_exchange``), which tables a server has (``cli.restore``).
 """
 
 from __future__ import annotations
@@ -18,15 +19,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, MetaData, String, func, inspect, update
+from sqlalchemy.exc import SQLAlchemyError
 
 from animatize_assets.database.engine import open_engine
 from animatize_assets.database.migration import NEWEST_REVISION
 from animatize_assets.database.snapshot import revision_in
 from animatize_assets.database.transfer import copy_tables, filled_tables, reading_sqlite, tables_of
 from animatize_assets.errors import NotConfigured, StorageFailed
-from animatize_assets.images.durable import sync_folder, temporary_name
+from animatize_assets.images.durable import make_folder, sync_folder, temporary_name
+from animatize_assets.images.half_restored import MARK
 from animatize_assets.workplace.backing_up import Places
 from animatize_assets.workplace.backup_file import Manifest, read_backup
+from animatize_assets.workplace.folder_exchange import (
+    alone_beside,
+    put_in_place,
+    remove_leftovers,
+)
 
 MLFLOW = "mlflow"
 """Name of MLflow's database, on a server or as a file."""
@@ -36,6 +44,9 @@ OWN_HISTORY = ("project", "performance")
 
 PLACEHOLDER = ".gitkeep"
 """A folder that has nothing else counts as empty."""
+
+DATABASES = "databases"
+"""Beginning of the names of members that are a server's, and name of the folder they wait in."""
 
 PLACES_OF_FILES = ("artifact_location", "artifact_uri", "source", "storage_location")
 """Columns of MLflow's tables in which it notes where its files are, absolute."""
@@ -63,13 +74,16 @@ def restore_backup(
 
     Raises:
         StorageFailed: something is there and ``replace`` is False, the file is no whole backup or
-            of a later version, a folder cannot be exchanged, or the disk refused. Nothing changed.
+            of a later version, a folder cannot be exchanged, the disk refused, or another restore
+            goes on; nothing changed. Or a server did not take what it had been given, which the
+            sentence says: the data folder stays marked.
         NotConfigured: the backup has a database on a server, or none, and the settings say else.
     """
     if not replace:
         _check_empty(places)
-    with _staging(places) as staged:
-        databases = staged.data_dir.parent / temporary_name("databases")
+    beside = places.data_dir.parent
+    with _staging(places) as (staged, is_alone):
+        databases = beside / temporary_name(DATABASES)
         try:
             manifest = _extracted(file, staged, databases)
             _check_usable(manifest, staged, databases, servers)
@@ -80,12 +94,12 @@ def restore_backup(
                     if saved.kind == "postgresql"
                 ]
                 _name_files_anew(manifest, staged, places, targets)
-                os.sync()
-                _exchange(staged, places)
-                for _, connection in targets:
-                    connection.commit()
+                _take_place(file, staged, places, targets)
         finally:
             shutil.rmtree(databases, ignore_errors=True)
+        if is_alone:
+            remove_leftovers(beside, (places.data_dir.name, DATABASES))
+            remove_leftovers(places.home.parent, (places.home.name,))
     return manifest
 
 
@@ -100,8 +114,11 @@ def _check_empty(places: Places) -> None:
 
 
 @contextmanager
-def _staging(places: Places) -> Iterator[Places]:
-    """Give folders beside the ones that are meant, so that a rename is all that is left to do."""
+def _staging(places: Places) -> Iterator[tuple[Places, bool]]:
+    """Give folders beside the ones that are meant, which only have to be exchanged for them.
+
+    Gives also whether nobody else restores here, for sure. What is in the folders is removed after.
+    """
     data_dir = places.data_dir.with_name(temporary_name(places.data_dir.name))
     is_inside = places.home.is_relative_to(places.data_dir)
     home = (
@@ -110,9 +127,11 @@ def _staging(places: Places) -> Iterator[Places]:
         else places.home.with_name(temporary_name(places.home.name))
     )
     try:
-        data_dir.mkdir(parents=True)
-        home.mkdir(parents=True, exist_ok=True)
-        yield Places(data_dir, home)
+        make_folder(data_dir.parent)
+        with alone_beside(data_dir.parent) as is_alone:
+            data_dir.mkdir()
+            home.mkdir(parents=True, exist_ok=True)
+            yield Places(data_dir, home), is_alone
     except OSError as error:
         raise StorageFailed(f"The backup could not be brought back: {error}.") from error
     finally:
@@ -123,7 +142,7 @@ def _staging(places: Places) -> Iterator[Places]:
 def _extracted(file: Path, staged: Places, databases: Path) -> Manifest:
     def place_of(name: str) -> Path | None:
         beginning, _, rest = name.partition("/")
-        return databases / rest if beginning == "databases" else staged.place_of(name)
+        return databases / rest if beginning == DATABASES else staged.place_of(name)
 
     return read_backup(file, place_of)
 
@@ -218,30 +237,41 @@ def _rename_places(connection: Connection, before: str, now: str) -> None:
                 )
 
 
-def _exchange(staged: Places, places: Places) -> None:
-    """Put the staged folders where they belong, all of them, and remove what was there."""
+def _take_place(
+    file: Path, staged: Places, places: Places, targets: list[tuple[str, Connection]]
+) -> None:
     pairs = [(staged.data_dir, places.data_dir)]
     if not places.home.is_relative_to(places.data_dir):
         pairs.append((staged.home, places.home))
-    moved: list[tuple[Path, Path]] = []
-    replaced = []
+    is_more_than_one = len(pairs) + len(targets) > 1
+    if is_more_than_one:
+        (staged.data_dir / MARK).write_text(f"{file}\n")
+    os.sync()
+    _exchange(pairs, places.data_dir)
+    _end_transactions(targets)
+    if is_more_than_one:
+        (places.data_dir / MARK).unlink()
+        sync_folder(places.data_dir)
+
+
+def _exchange(pairs: list[tuple[Path, Path]], data_dir: Path) -> None:
+    """Put the staged folders where they belong, all of them, the marked one first."""
     try:
-        for new, target in pairs:
-            old = target.with_name(temporary_name(target.name))
-            if target.exists():
-                target.rename(old)
-                moved.append((old, target))
-                replaced.append(old)
-            new.rename(target)
-            moved.append((target, new))
-            sync_folder(target.parent)
+        put_in_place(pairs)
     except OSError as error:
-        for now_at, was_at in reversed(moved):
-            now_at.rename(was_at)
         raise StorageFailed(
-            f"The folder {places.data_dir} cannot be exchanged for the restored one: "
+            f"The folder {data_dir} cannot be exchanged for the restored one: "
             f"{error.strerror}. A folder that is mounted must be restored beside its mount, and "
             "mounted then. Nothing was changed."
         ) from error
-    for old in replaced:
-        shutil.rmtree(old)
+
+
+def _end_transactions(targets: list[tuple[str, Connection]]) -> None:
+    for name, connection in targets:
+        try:
+            connection.commit()
+        except SQLAlchemyError as error:
+            raise StorageFailed(
+                f"The files are restored, but the server's database '{name}' could not be. Repeat "
+                "the restore with --replace before anything else."
+            ) from error

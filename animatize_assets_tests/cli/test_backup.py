@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -16,6 +18,7 @@ from animatize_assets.orchestration import image_keys, open_instance
 from animatize_assets.orchestration.process_marks import marked_process
 from animatize_assets.pipeline.stages import STAGES
 from animatize_assets.settings import Settings
+from animatize_assets.workplace import folder_exchange
 from animatize_assets.workplace.from_settings import performance_room
 from animatize_assets.workplace.opening import open_workplace
 from animatize_assets_tests.cli.conftest import Animatize
@@ -191,6 +194,10 @@ def test_nothing_is_overwritten_unless_that_is_said(
     assert sorted(each.name for each in data_dir.parent.iterdir()) == ["data", "saved.tar.gz"]
 
 
+def is_mounted(_one: Path, other: Path) -> None:
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(other))
+
+
 @pytest.mark.parametrize("what", ["cut", "rename", "file inside", "a run"])
 def test_what_cannot_be_restored_changes_nothing(
     what: str,
@@ -204,16 +211,7 @@ def test_what_cannot_be_restored_changes_nothing(
         if what == "cut":
             saved.write_bytes(saved.read_bytes()[:-200])
         elif what == "rename":
-            rename = Path.rename
-
-            def refuse(path: Path, target: Path) -> Path:
-                if target == data_dir and path.name.endswith(".part") and not refused:
-                    refused.append(path)
-                    raise OSError(16, "Device or resource busy")
-                return rename(path, target)
-
-            refused: list[Path] = []
-            monkeypatch.setattr(Path, "rename", refuse)
+            monkeypatch.setattr(folder_exchange, "_exchange_at_once", is_mounted)
         elif what == "file inside":
             saved = saved.rename(data_dir / "inside.tar.gz")
         else:
