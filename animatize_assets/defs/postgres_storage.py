@@ -30,6 +30,7 @@ from dagster_postgres.storage import DagsterPostgresStorage
 from dagster_postgres.utils import pg_url_from_config
 from sqlalchemy import Connection, Engine, create_engine
 
+from animatize_assets.defs.daemon_turns import keep_turns
 from animatize_assets.defs.event_log import TESTED_WITH
 
 KEPT_CONNECTIONS = 1
@@ -138,6 +139,7 @@ class KeptOpenPostgresStorage(DagsterPostgresStorage):
         """Open the storage that the ``storage`` of ``dagster.yaml`` names by ``postgres_url``."""
         if dg.__version__ != TESTED_WITH:
             return DagsterPostgresStorage.from_config_value(inst_data, config_value)
+        keep_turns(TESTED_WITH)
         return cls(pg_url_from_config(config_value), inst_data)
 
 

@@ -1,8 +1,8 @@
 """Dagster's own run launcher, which also tells run monitoring whether a worker still lives.
 
 The stock launcher cannot tell. A run whose worker died together with its code server (a power cut,
-a container that was killed) would stay started until it passes ``max_runtime_seconds``, a day. Here
-run monitoring ends it at its next look, and run retries start it again.
+a container that was killed) would stay started until it passes ``max_runtime_seconds``, a week.
+Here run monitoring ends it at its next look, and run retries start it again.
 
 Belongs here: how a worker is found to be gone. Does not belong here: starting and stopping runs
 (the stock launcher), the lock that a worker holds (``orchestration.run_locks``). Both instance
