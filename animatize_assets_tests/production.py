@@ -41,3 +41,14 @@ def either_instance(
             server: str = request.getfixturevalue("postgres_server")
             use_production(tmp_path / "data" / "dagster", server, monkeypatch, databases)
         yield request.param
+
+
+ON_EITHER = [
+    pytest.mark.usefixtures("either_instance"),
+    pytest.mark.parametrize(
+        "either_instance",
+        ["sqlite", pytest.param("postgresql", marks=pytest.mark.full)],
+        indirect=True,
+    ),
+]
+"""``pytestmark`` of tests that run on the embedded instance, and at full size on both."""

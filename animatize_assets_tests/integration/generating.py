@@ -126,13 +126,13 @@ def provider_of(
     return FluxPictures(keys["flux"], server.flux_url, found, sleep=sleep)
 
 
-def migrated(path: Path, *, durable: bool = True) -> Engine:
-    """Return a database file at the newest revision.
+def migrated(database: Path | str, *, durable: bool = True) -> Engine:
+    """Return a database, a file or a URL, at the newest revision.
 
     ``durable`` False leaves it to the system when bytes reach the disk: for thousands of calls of
     a process that is not killed.
     """
-    engine = open_engine(f"sqlite:///{path}")
+    engine = open_engine(database if isinstance(database, str) else f"sqlite:///{database}")
     if not durable:
         event.listen(engine, "connect", _leave_to_the_system)
     upgrade(engine)

@@ -48,6 +48,8 @@ class Task:
     """What to make, where and with whom."""
 
     folder: Path
+    database: str
+    """URL of the ledger's."""
     images: int
     server: RemoteServer
 
@@ -59,7 +61,7 @@ class Task:
 async def make_missing(task: Task) -> None:
     """Make every picture that is not kept yet."""
     missing = [number for number in range(task.images) if not task.file(number).exists()]
-    engine = open_engine(f"sqlite:///{task.folder / 'ledger.db'}")
+    engine = open_engine(task.database)
     configured = {
         name: Configured(provider_of(name, task.server, sleep=brief), concurrency=CONCURRENCY)
         for name in PROVIDERS
@@ -88,17 +90,14 @@ class _Again:
         return await self._provider.make(request_of(0), Call(timeout_s=30.0, resume=resume))
 
 
-async def reconcile_all(
-    folder: Path, images: int, server: RemoteServer, *, now: datetime
-) -> Sequence[Reconciled]:
+async def reconcile_all(task: Task, *, now: datetime) -> Sequence[Reconciled]:
     """Ask the providers that can tell what became of open rows, and keep what they give.
 
     ``now``: the time that it is then, with its zone.
     """
-    task = Task(folder, images, server)
-    numbers = {request_of(number).fingerprint: number for number in range(images)}
-    engine = open_engine(f"sqlite:///{folder / 'ledger.db'}")
-    providers = {name: provider_of(name, server, sleep=brief) for name in ("flux", "comfyui")}
+    numbers = {request_of(number).fingerprint: number for number in range(task.images)}
+    engine = open_engine(task.database)
+    providers = {name: provider_of(name, task.server, sleep=brief) for name in ("flux", "comfyui")}
 
     def keep(fingerprint: str, made: MadePicture) -> None:
         write_whole(UPath(task.file(numbers[fingerprint])), made.content)
@@ -108,7 +107,7 @@ async def reconcile_all(
             SqlLedger(engine, Budget()),
             {name: _Again(provider) for name, provider in providers.items()},
             keep,
-            claims_of(SingleFlight(folder / "flights")),
+            claims_of(SingleFlight(task.folder / "flights")),
             kept_for={"flux": RESULTS_KEPT},
             now=lambda: now,
         )
@@ -122,7 +121,7 @@ def main() -> None:
     """Fork a child for each line on standard input, and tell its process id."""
     told: dict[str, Any] = json.loads(sys.argv[1])
     server = RemoteServer(urls=told["urls"], keys=told["keys"])
-    task = Task(Path(told["folder"]), told["images"], server)
+    task = Task(Path(told["folder"]), told["database"], told["images"], server)
     for _ in sys.stdin:
         child = os.fork()
         if child == 0:

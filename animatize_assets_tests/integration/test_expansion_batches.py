@@ -18,6 +18,9 @@ from animatize_assets.defs.build import build_definitions
 from animatize_assets.defs.expansion import expansion_batches
 from animatize_assets.defs.resources import default_resources
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
+from animatize_assets_tests.production import ON_EITHER
+
+pytestmark = ON_EITHER
 
 Animatize = Callable[..., Any]
 SMALL = ("--size", "96x64")

@@ -18,16 +18,18 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 from PIL import Image
 from sqlalchemy import Row, select
 
+from animatize_assets.database.engine import open_engine
 from animatize_assets.database.tables import generation_calls
 from animatize_assets.generation.flux import RESULTS_KEPT
 from animatize_assets.generation.reconciliation import FORGETTING_MARGIN
 from animatize_assets_tests.integration.generating import migrated, number_in
-from animatize_assets_tests.integration.generation_worker import provider_for, reconcile_all
+from animatize_assets_tests.integration.generation_worker import Task, provider_for, reconcile_all
 from animatize_assets_tests.loopback.billing import Charge, read_bill
-from animatize_assets_tests.loopback.process import PROJECT, RemoteServer, loopback_process
+from animatize_assets_tests.loopback.process import PROJECT, loopback_process
 from animatize_assets_tests.loopback.world import KEYS, Delay
 
 T = TypeVar("T")
@@ -61,15 +63,16 @@ class Worker:
 
 
 @contextmanager
-def worker(folder: Path, server: RemoteServer, images: int) -> Iterator[Worker]:
+def worker(task: Task) -> Iterator[Worker]:
     told = {
-        "folder": str(folder),
-        "images": images,
-        "urls": dict(server.urls),
-        "keys": dict(server.keys),
+        "folder": str(task.folder),
+        "database": task.database,
+        "images": task.images,
+        "urls": dict(task.server.urls),
+        "keys": dict(task.server.keys),
     }
     command = [sys.executable, "-m", "animatize_assets_tests.integration.generation_worker"]
-    log = folder / "worker.log"
+    log = task.folder / "worker.log"
     with (
         log.open("w") as errors,
         subprocess.Popen(
@@ -86,32 +89,38 @@ def worker(folder: Path, server: RemoteServer, images: int) -> Iterator[Worker]:
         process.stdin.close()
 
 
-def rows_of(folder: Path) -> list[Row[Any]]:
-    engine = migrated(folder / "ledger.db")
+def rows_of(database_url: str) -> list[Row[Any]]:
+    engine = open_engine(database_url)
     with engine.connect() as connection:
         rows = list(connection.execute(select(generation_calls)))
     engine.dispose()
     return rows
 
 
+@pytest.mark.parametrize(
+    "database_url",
+    ["sqlite", pytest.param("postgresql", marks=pytest.mark.full)],
+    indirect=True,
+)
 def test_killed_at_random_moments_nothing_is_lost_and_the_bill_is_accounted_for(
-    sizes: dict[str, Any], tmp_path: Path
+    sizes: dict[str, Any], database_url: str, tmp_path: Path
 ) -> None:
     images, kills = (sizes["generation_killed"][name] for name in ("images", "kills"))
     dice = random.Random(11)
-    migrated(tmp_path / "ledger.db").dispose()
+    migrated(database_url).dispose()
     (tmp_path / "pictures").mkdir()
     bill_file = tmp_path / "bill.jsonl"
     with loopback_process(delays=DELAYS, state_file=bill_file, seed=2) as server:
-        with worker(tmp_path, server, images) as alive:
+        task = Task(tmp_path, database_url, images, server)
+        with worker(task) as alive:
             killed = [alive.live(dice.uniform(*LIVES_S)) for _ in range(kills)]
             assert alive.live(None) == 0, (tmp_path / "worker.log").read_text()
         now = datetime.now(UTC)
-        asyncio.run(reconcile_all(tmp_path, images, server, now=now))
-        check_money(rows_of(tmp_path), read_bill(bill_file))
-        check_only_nameless_work_is_open(rows_of(tmp_path))
+        asyncio.run(reconcile_all(task, now=now))
+        check_money(rows_of(database_url), read_bill(bill_file))
+        check_only_nameless_work_is_open(rows_of(database_url))
         later = now + RESULTS_KEPT + FORGETTING_MARGIN
-        asyncio.run(reconcile_all(tmp_path, images, server, now=later))
+        asyncio.run(reconcile_all(task, now=later))
         assert server.state()["leaks"] == []
     assert killed.count(-signal.SIGKILL) >= 0.9 * kills, "lives must have ended by a kill"
 
@@ -119,7 +128,7 @@ def test_killed_at_random_moments_nothing_is_lost_and_the_bill_is_accounted_for(
         content = (tmp_path / "pictures" / f"{number:05d}").read_bytes()
         with Image.open(BytesIO(content)) as picture:
             picture.load()
-    rows, bill = rows_of(tmp_path), read_bill(bill_file)
+    rows, bill = rows_of(database_url), read_bill(bill_file)
     check_money(rows, bill)
     check_fetched(rows, bill)
     check_no_key_in(tmp_path)

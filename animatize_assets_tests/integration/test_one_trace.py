@@ -24,6 +24,9 @@ from animatize_assets_tests.integration.test_providers_in_dagster import WORKFLO
 from animatize_assets_tests.loopback.otlp import OtlpReceiver, otlp_receiver
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
 from animatize_assets_tests.pipeline.cheap import write_images
+from animatize_assets_tests.production import ON_EITHER
+
+pytestmark = ON_EITHER
 
 ANIMATIZE = Path(sys.executable).with_name("animatize")
 SIZE = "64x48"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,17 @@ import dagster as dg
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
 from animatize_assets.cli.entry import execute
+from animatize_assets.database.tables import generation_calls
 from animatize_assets.defs.assets import COST_TAG
 from animatize_assets.defs.provider_pools import pool_of
+from animatize_assets.workplace.opening import open_workplace
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
+from animatize_assets_tests.production import ON_EITHER
+
+pytestmark = ON_EITHER
 
 Animatize = Callable[..., tuple[int, Any]]
 
@@ -111,9 +116,9 @@ def test_every_provider_makes_a_picture_that_is_paid_once(
     billed = sum(charge.cost_nanousd for charge in server.bill)
     assert billed > 0
     assert server.leaks == []
-    database = sqlite3.connect(data_dir / "animatize.db")
-    rows = database.execute("SELECT state, cost_nanousd FROM generation_calls").fetchall()
-    database.close()
+    calls = select(generation_calls.c.state, generation_calls.c.cost_nanousd)
+    with open_workplace().images.engine.connect() as connection:
+        rows = connection.execute(calls).all()
     assert [state for state, _ in rows] == ["settled"] * len(PROVIDERS)
     assert sum(cost for _, cost in rows) == billed
     assert_no_key(server, data_dir)

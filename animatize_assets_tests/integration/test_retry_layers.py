@@ -18,6 +18,9 @@ from animatize_assets.orchestration import open_instance
 from animatize_assets.pipeline.stages import STAGES
 from animatize_assets_tests.integration.daemons import running_daemon, wait_for
 from animatize_assets_tests.loopback.server import loopback_server
+from animatize_assets_tests.production import ON_EITHER
+
+pytestmark = ON_EITHER
 
 TRIES = 3
 NOT_AGAIN = "Not retrying run since it failed due to an asset or op failure"
