@@ -20,7 +20,7 @@ def is_outage(error: BaseException) -> bool:
     # Slow to import, and there is no error of its kind before something else has imported it.
     from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError  # noqa: PLC0415
 
-    for each in _causes(error):
+    for each in causes(error):
         if not isinstance(each, DBAPIError):
             continue
         if each.connection_invalidated:
@@ -35,7 +35,8 @@ def is_outage(error: BaseException) -> bool:
     return False
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Give ``error`` and every error that it comes from, the latest first."""
     cause: BaseException | None = error
     seen: set[int] = set()
     while cause is not None and id(cause) not in seen:

@@ -13,6 +13,7 @@ from pathlib import Path
 import dagster as dg
 
 from animatize_assets.database.outages import is_outage
+from animatize_assets.images.disk_space import is_full
 
 STEP_RETRIES = 3
 STEP_WAIT_S = 20
@@ -21,12 +22,13 @@ STEP_WAIT_S = 20
 
 @contextmanager
 def step_worker(context: dg.AssetExecutionContext) -> Iterator[None]:
-    """Hold the run's lock; ask for the step once more when a database went away meanwhile.
+    """Hold the run's lock; ask for the step once more when a database was away or had no room.
 
     What was made is found again, so this asks no provider twice for a picture.
 
     Raises:
-        dg.RetryRequested: a database was not there, or ended the connection.
+        dg.RetryRequested: a database was not there, ended the connection, or its disk is full. The
+            step that is tried again begins nothing until there is room (``stopped_runs``).
     """
     # Known by the step only; a code location loads without it.
     from animatize_assets.orchestration.run_locks import held_run  # noqa: PLC0415
@@ -37,7 +39,7 @@ def step_worker(context: dg.AssetExecutionContext) -> Iterator[None]:
         try:
             yield
         except Exception as error:
-            if is_outage(error):
+            if is_outage(error) or is_full(error):
                 raise once_more() from error
             raise
 

@@ -4,21 +4,30 @@ A disk that fills up in the middle of a paid call costs the picture. So work is 
 there is less room than is to be kept free, and begins again by itself when there is more: nothing
 is remembered, each look reads the file system anew.
 
-Belongs here: looking, the limit, the sentence. Does not belong here: making room
-(``generation.result_store``, docs/retention.md), what is refused meanwhile (whoever begins work).
+Belongs here: looking, the limit, the sentence; telling the error of a full disk from others. Does
+not belong here: making room (``generation.result_store``, docs/retention.md), what is refused
+meanwhile (whoever begins work).
 """
 
 from __future__ import annotations
 
+import errno
 import shutil
+import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from animatize_assets.database.outages import causes
 from animatize_assets.errors import DiskNearlyFull
 
 GIGA = 1_000_000_000
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SERVER_HAS_NO_ROOM = "53100"
+"""SQLSTATE disk_full of PostgreSQL (https://www.postgresql.org/docs/current/errcodes-appendix.html).
+"""
 
 
 class Usage(Protocol):
@@ -99,3 +108,17 @@ class DiskSpace:
 
 UNLIMITED = DiskSpace((), 0, 0.0)
 """Work begins whatever room there is."""
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether ``error``, or one that it comes from, says that something did not fit on its disk."""
+    return any(_says_full(each) for each in causes(error))
+
+
+def _says_full(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in _NO_ROOM
+    if isinstance(error, sqlite3.Error):
+        code = getattr(error, "sqlite_errorcode", None)
+        return code is not None and code & 0xFF == sqlite3.SQLITE_FULL
+    return getattr(error, "pgcode", None) == _SERVER_HAS_NO_ROOM

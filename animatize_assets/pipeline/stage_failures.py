@@ -10,8 +10,9 @@ import traceback
 from dataclasses import dataclass
 
 from animatize_assets.database.outages import is_outage
-from animatize_assets.errors import FAILURE_KINDS, AnimatizeError
+from animatize_assets.errors import FAILURE_KINDS, AnimatizeError, DiskNearlyFull
 from animatize_assets.generation.attempts import NothingDelivered
+from animatize_assets.images.disk_space import is_full
 from animatize_assets.telemetry.tracing import error_type
 
 AGAIN = "Run the image again: what is finished is kept."
@@ -66,12 +67,17 @@ class StageError:
 
 
 def told(error: Exception) -> StageError:
-    """Return what a person is told of ``error``."""
-    kind, name = error_type(error), type(error).__name__
+    """Return what a person is told of ``error``.
+
+    What did not fit on the disk is told as work that was not begun for want of room: it passes, and
+    whoever goes on when there is room goes on with it.
+    """
+    no_room = DiskNearlyFull.code if is_full(error) else None
+    kind, name = no_room or error_type(error), type(error).__name__
     remedy = REMEDIES.get(kind, OTHERWISE)
     if isinstance(error, AnimatizeError):
         return StageError(
-            error.code,
+            no_room or error.code,
             error.message,
             name,
             kind=kind,

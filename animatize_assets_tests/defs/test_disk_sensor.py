@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import dagster as dg
@@ -9,8 +10,16 @@ import pytest
 
 from animatize_assets.defs.disk_sensor import disk_room
 from animatize_assets.defs.stopped_runs import STOPPED_TAG
-from animatize_assets_tests.defs.runs import QUIET, cheap_definitions, register, run, states
+from animatize_assets_tests.defs.runs import (
+    QUIET,
+    cheap_definitions,
+    failed_images,
+    register,
+    run,
+    states,
+)
 from animatize_assets_tests.defs.test_sensors import Daemon
+from animatize_assets_tests.pipeline import cheap
 from animatize_assets_tests.pipeline.cheap import made, write_images
 
 
@@ -118,3 +127,22 @@ def test_a_run_is_stopped_between_two_images(
     assert instance.get_run_by_id(stopped.run_id).tags[STOPPED_TAG] == "disk_nearly_full"  # type: ignore[union-attr]
     freed(monkeypatch)
     assert len(Looks(instance)().run_requests or []) == 1
+
+
+def test_an_image_whose_result_did_not_fit_is_asked_for_again(
+    instance: dg.DagsterInstance, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when it is the last of its run, after which nothing is left that is not begun."""
+    (key,) = register(instance, data_dir, 1)
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setitem(cheap._MAKERS, "animatic_clip", no_room)
+        failed = run(instance, [key])
+    told = failed_images(failed)[key]
+    assert told["code"] == "disk_nearly_full"
+    assert "No space left on device" in told["reason"]
+    assert states(instance, [key])["generated_picture"] == {key: "materialized"}
+    assert [each.job_name for each in Looks(instance)().run_requests or []] == ["animate_images"]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
 
-from animatize_assets.errors import DiskNearlyFull
-from animatize_assets.images.disk_space import UNLIMITED, DiskSpace
+from animatize_assets.errors import DiskNearlyFull, StorageFailed
+from animatize_assets.images.disk_space import UNLIMITED, DiskSpace, is_full
 
 GB = 1_000_000_000
 
@@ -116,3 +120,36 @@ def test_a_real_file_system_that_fills_up_and_is_freed(tmp_path: Path) -> None:
     if done.returncode and ("unshare" in done.stderr or "mount" in done.stderr):
         pytest.skip(f"this machine allows no name space: {done.stderr.strip()}")
     assert done.stdout.split() == ["disk_nearly_full", "begins"], done.stderr
+
+
+def raised(error: Exception, cause: Exception | None = None) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+class _FromServer(Exception):
+    def __init__(self, pgcode: str) -> None:
+        super().__init__(pgcode)
+        self.pgcode = pgcode
+
+
+def test_what_did_not_fit_is_told_from_other_errors(tmp_path: Path) -> None:
+    no_room = OSError(errno.ENOSPC, "No space left on device")
+    assert is_full(no_room)
+    assert is_full(OSError(errno.EDQUOT, "Disk quota exceeded"))
+    assert is_full(raised(StorageFailed("'a' could not be stored."), no_room))
+    on_server = _FromServer("53100")
+    assert is_full(raised(OperationalError("insert", {}, on_server), on_server))
+    assert not is_full(OSError(errno.EACCES, "Permission denied"))
+    assert not is_full(StorageFailed("The disk is full."))
+    assert not is_full(raised(StorageFailed("no"), _FromServer("57P01")))
+
+    with closing(sqlite3.connect(tmp_path / "small.db")) as connection:
+        connection.execute("PRAGMA max_page_count = 3")
+        connection.execute("CREATE TABLE kept (bytes BLOB)")
+        with pytest.raises(sqlite3.OperationalError) as refused:
+            connection.execute("INSERT INTO kept VALUES (zeroblob(100000))")
+        assert is_full(refused.value)
+        with pytest.raises(sqlite3.OperationalError) as missing:
+            connection.execute("SELECT * FROM nothing")
+        assert not is_full(missing.value)
