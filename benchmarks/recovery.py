@@ -1,11 +1,11 @@
 """How long an instance takes until every image is complete after something was killed.
 
-The tests of animatize_assets_tests/integration/test_recovery.py kill and start again (real
-processes, real PostgreSQL, the instance files as they ship), assert that every image is complete,
-made once and without a person's hand, and note how long it took. This runs them and reads that. A
-test that fails is a row that is not measured.
+The tests that are named here kill and start again, fill a disk and set a clock (real processes,
+real PostgreSQL, the instance files as they ship), assert that every image is complete, made once
+and without a person's hand, and note how long it took. This runs them and reads that. A test that
+fails is a row that is not measured.
 
-    python benchmarks/recovery.py [--quick] [--json]
+    python benchmarks/recovery.py [--quick] [--only NAME] [--json]
 """
 
 from __future__ import annotations
@@ -20,7 +20,11 @@ from xml.etree import ElementTree as ET
 from report import Measurement, finish
 
 PROJECT = Path(__file__).parents[1]
-TESTS = "animatize_assets_tests/integration/test_recovery.py"
+TESTS = {
+    "killed": "animatize_assets_tests/integration/test_recovery.py",
+    "disk": "animatize_assets_tests/integration/test_full_disk.py",
+    "clock": "animatize_assets_tests/integration/test_clock_jump.py",
+}
 GOAL_S = 300.0
 """Issue: time to recover under five minutes each."""
 
@@ -29,12 +33,14 @@ def main() -> int:
     """Run the tests, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="what `make test` runs")
+    parser.add_argument("--only", choices=TESTS, help="one kind of them; default: all")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         full = [] if options.quick else ["--full"]
-        command = [sys.executable, "-m", "pytest", "-q", TESTS, *full, f"--junitxml={report}"]
+        files = [TESTS[options.only]] if options.only else list(TESTS.values())
+        command = [sys.executable, "-m", "pytest", "-q", *files, *full, f"--junitxml={report}"]
         # The newer family of reports keeps no properties.
         ended = subprocess.run(
             [*command, "--override-ini=junit_family=xunit1"],
