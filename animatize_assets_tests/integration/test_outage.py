@@ -23,11 +23,15 @@ from animatize_assets.orchestration import open_instance
 from animatize_assets_tests.defs.runs import register, run
 from animatize_assets_tests.integration.daemons import wait_for
 from animatize_assets_tests.integration.plant import CODE, DAEMON, running_plant
-from animatize_assets_tests.integration.watching import looks_of, next_look, switch_on
+from animatize_assets_tests.integration.watching import (
+    WATCHED,
+    looks_of,
+    next_look,
+    switch_on,
+)
 from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
 from animatize_assets_tests.pipeline.cheap import DECIDING, cheap_overrides
 
-WATCHED = "animatize_assets_tests.defs.watched_location"
 SENSOR = "provider_recovery"
 IMAGES = 3
 TRIES = 4

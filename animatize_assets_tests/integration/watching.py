@@ -16,6 +16,9 @@ from dagster._core.scheduler.instigation import InstigatorTick, TickStatus
 from animatize_assets_tests.integration.daemons import wait_for
 from animatize_assets_tests.integration.plant import Plant
 
+WATCHED = "animatize_assets_tests.defs.watched_location"
+"""The code location with real decisions; a name, as only a code server may load it."""
+
 
 def switch_on(plant: Plant, sensor: str) -> None:
     """``dagster sensor start NAME -w workspace.yaml``."""
