@@ -30,6 +30,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.pool import QueuePool
 
 from animatize_assets.defs.daemon_turns import keep_turns
+from animatize_assets.defs.dead_workers import keep_looking
 from animatize_assets.errors import NotConfigured
 
 TESTED_WITH = "1.13.27"
@@ -80,6 +81,7 @@ class KeptOpenSqliteEventLog(SqliteEventLogStorage):
                 raise NotConfigured("Set DAGSTER_HOME to the folder of dagster.yaml.")
             base_dir = str(Path(home) / "history" / "runs")
         keep_turns(TESTED_WITH)
+        keep_looking(TESTED_WITH)
         chosen = cls if dg.__version__ == TESTED_WITH else SqliteEventLogStorage
         return chosen(base_dir, inst_data)
 

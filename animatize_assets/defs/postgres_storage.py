@@ -31,6 +31,7 @@ from dagster_postgres.utils import pg_url_from_config
 from sqlalchemy import Connection, Engine, create_engine
 
 from animatize_assets.defs.daemon_turns import keep_turns
+from animatize_assets.defs.dead_workers import keep_looking
 from animatize_assets.defs.event_log import TESTED_WITH
 
 KEPT_CONNECTIONS = 1
@@ -140,6 +141,7 @@ class KeptOpenPostgresStorage(DagsterPostgresStorage):
         if dg.__version__ != TESTED_WITH:
             return DagsterPostgresStorage.from_config_value(inst_data, config_value)
         keep_turns(TESTED_WITH)
+        keep_looking(TESTED_WITH)
         return cls(pg_url_from_config(config_value), inst_data)
 
 
