@@ -66,6 +66,7 @@ def rows_of(report: Path) -> list[Measurement]:
         seconds = None if failed or told is None else float(told)
         met = None if seconds is None else seconds < GOAL_S
         name = case.get("name", "").removeprefix("test_").replace("_", " ")
+        name = name.replace("[", " (").replace("]", ")")  # rich takes brackets for styles
         rows.append(Measurement(name, seconds, "s", goal=f"under {GOAL_S:g} s", met=met))
     return rows
 
