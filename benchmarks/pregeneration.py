@@ -146,7 +146,7 @@ def rows_of(done: Simulated, billed_nanousd: int, size: Size) -> list[Measuremen
             goal=BY_DAY_GOAL if size == FULL else None,
             direction="at least",
         ),
-        measure("by day: all requests of stored images", done.answered / done.asked, "share"),
+        measure("all requests of stored images, by day", done.answered / done.asked, "share"),
         measure("made ahead", total.made, "pictures"),
         measure("first requests", done.first_requests, "requests"),
     ]

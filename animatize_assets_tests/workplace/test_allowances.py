@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from upath import UPath
 
 from animatize_assets.images.limits import ImageLimits
 from animatize_assets.pipeline.generation_setup import GenerationSetup
@@ -45,7 +46,7 @@ def test_the_narrowest_limit_counts_and_what_may_be_spent_is(
 
 
 def test_the_first_pictures_that_fit_are_affordable(tmp_path: Path) -> None:
-    images, _ = open_stores(tmp_path, ImageLimits())  # type: ignore[arg-type]
+    images, _ = open_stores(UPath(tmp_path), ImageLimits())
     keys = [images.ingest(path).image_key or "" for path in write_images(tmp_path / "given", 3)]
     setup = GenerationSetup()
     asked = PipelineRequest(provider="flux", size=(1024, 1024))
