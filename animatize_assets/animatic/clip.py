@@ -60,10 +60,10 @@ def write_clip(
     path: CameraPath,
     *,
     mp4: Path,
-    preview: Path,
+    preview: Path | None,
     recipe: Mapping[str, str | int | float],
 ) -> ClipFacts:
-    """Write the clip of ``path`` to ``mp4`` and a small animated WebP to ``preview``.
+    """Write the clip of ``path`` to ``mp4`` and a small animated WebP to ``preview``, if any.
 
     Both carry ``recipe``. Frames are drawn just ahead of the encoder and never held together. The
     finished file is opened again and its key frames are decoded: what is returned is true of it.
@@ -74,9 +74,10 @@ def write_clip(
     """
     text = to_text(recipe)
     small: dict[int, NDArray[np.uint8]] = {}
+    files = [mp4] if preview is None else [mp4, preview]
     try:
         encode_mp4(
-            _drawn(renderer, path, small),
+            _drawn(renderer, path, None if preview is None else small),
             mp4,
             width=renderer.width,
             height=renderer.height,
@@ -85,28 +86,32 @@ def write_clip(
         )
         # Side by side: neither keeps two cores busy, and nothing else is left to do.
         with ThreadPoolExecutor(1, "preview") as beside:
-            encoded = beside.submit(
-                encode_preview,
-                [small[index] for index in sorted(small)],
-                duration_s=path.frame_count / path.fps,
-                recipe_text=text,
-            )
+            encoded = beside.submit(_encoded, small, path, text) if preview else None
             facts = inspect_clip(mp4, every_frame=False)
             _check(facts, renderer, path)
-            preview.write_bytes(encoded.result())
+            if preview and encoded:
+                preview.write_bytes(encoded.result())
     except OSError as error:
-        _discard(mp4, preview)
+        _discard(*files)
         raise RenderingFailed(f"The preview could not be written: {error}") from error
     except BaseException:
-        _discard(mp4, preview)
+        _discard(*files)
         raise
     return facts
 
 
+def _encoded(small: Mapping[int, NDArray[np.uint8]], path: CameraPath, text: str) -> bytes:
+    return encode_preview(
+        [small[index] for index in sorted(small)],
+        duration_s=path.frame_count / path.fps,
+        recipe_text=text,
+    )
+
+
 def _drawn(
-    renderer: FrameSource, path: CameraPath, small: dict[int, NDArray[np.uint8]]
+    renderer: FrameSource, path: CameraPath, small: dict[int, NDArray[np.uint8]] | None
 ) -> Iterator[NDArray[np.uint8]]:
-    """Draw frames while those before are encoded; put reduced ones for the preview in ``small``."""
+    """Draw frames while those before are encoded; put reduced ones for a preview in ``small``."""
     times = frame_times(path)
     stride = max(1, round(path.fps / FRAMES_PER_S))
     size = preview_size(renderer.width, renderer.height)
@@ -114,7 +119,7 @@ def _drawn(
 
     def draw(index: int) -> NDArray[np.uint8]:
         frame = renderer.render_planes(times[index])
-        if index % stride == 0 or index == last:
+        if small is not None and (index % stride == 0 or index == last):
             small[index] = reduced_rgb(frame, size)
         return frame
 

@@ -172,6 +172,16 @@ def test_the_recipe_can_be_read_from_both_files(tmp_path: Path) -> None:
     assert read_recipe(tmp_path / "p.webp") == RECIPE
 
 
+def test_without_a_preview_the_clip_is_the_same(tmp_path: Path) -> None:
+    path = EVERY_MOVE[3]
+    _write(tmp_path, path)
+    alone = tmp_path / "alone.mp4"
+    renderer = FrameRenderer(textured(*IMAGE), even_depth(), path, *FRAME)
+    write_clip(renderer, path, mp4=alone, preview=None, recipe=RECIPE)
+    assert alone.read_bytes() == (tmp_path / "c.mp4").read_bytes()
+    assert {file.name for file in tmp_path.iterdir()} == {"c.mp4", "p.webp", "alone.mp4"}
+
+
 def test_the_preview_plays_as_long_and_is_small(tmp_path: Path) -> None:
     path = camera_path("zoom_in", "in", {}, {"zoom": 1.1}, duration_s=2.0)
     _write(tmp_path, path)
