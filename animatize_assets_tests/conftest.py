@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,16 @@ SLOWEST_FIRST = (
 )  # fmt: skip
 """Rooms whose files may take a minute for a few tests. They are begun first, so that with several
 workers none of them is left to one alone at the end; the other rooms follow."""
+
+
+def pytest_configure() -> None:
+    """Hear SIGINT, also when a shell started the tests in its background.
+
+    Dagster has SIGTERM do what SIGINT does. Were that nothing, what it starts to copy a step's
+    output could not be ended, and each run would wait 30 s for it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
