@@ -17,7 +17,7 @@ from animatize_assets.scene.models import SCENE_VERSION
 
 SOURCE_VERSION = "1"
 PICTURE_VERSION = "2"
-CLIP_VERSION = "4"
+CLIP_VERSION = "5"
 """Raise one when the same inputs may give another result of that stage."""
 
 
