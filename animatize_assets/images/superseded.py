@@ -62,7 +62,13 @@ def remove_superseded(
     for stage in stages:
         for shelf in _folders(root / stage):
             remove_abandoned(shelf)
-            others = _others(artifacts, root, shelf, stages)
+            folders = list(_folders(shelf))
+            if len(folders) <= 1:  # nearly every image: nothing was replaced
+                continue
+            found = [_result(path) for path in folders]
+            if len(found) <= most + 1 and all(each.made_at >= limit for each in found):
+                continue  # asking what holds would cost a file of each stage
+            others = _others(artifacts, root, shelf, stages, found)
             for at, each in enumerate(others):
                 if at >= most or each.made_at < limit:
                     artifacts.forget(stage, shelf.name, each.fingerprint)
@@ -86,12 +92,13 @@ def _folders(folder: Path) -> Iterator[Path]:
 
 
 def _others(
-    artifacts: ArtifactStore, root: Path, shelf: Path, stages: Sequence[str]
+    artifacts: ArtifactStore,
+    root: Path,
+    shelf: Path,
+    stages: Sequence[str],
+    found: Sequence[_Result],
 ) -> list[_Result]:
     """Return the results of one stage of one image that nothing needs, the newest first."""
-    found = list(_folders(shelf))
-    if len(found) <= 1:  # nearly every image: nothing was replaced
-        return []
     image_key = shelf.name
     current = {stage: artifacts.current_fingerprint(stage, image_key) for stage in stages}
     texts = [
@@ -101,10 +108,10 @@ def _others(
         and (record := root / stage / image_key / fingerprint / "record.json").is_file()
     ]
     others = [
-        _result(path)
-        for path in found
-        if path.name != current[shelf.parent.name]
-        and not any(f"/{image_key}/{path.name}/" in text for text in texts)
+        each
+        for each in found
+        if each.fingerprint != current[shelf.parent.name]
+        and not any(f"/{image_key}/{each.fingerprint}/" in text for text in texts)
     ]
     return sorted(others, key=lambda each: each.made_at, reverse=True)
 
