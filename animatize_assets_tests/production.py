@@ -52,3 +52,8 @@ ON_EITHER = [
     ),
 ]
 """``pytestmark`` of tests that run on the embedded instance, and at full size on both."""
+
+ON_EITHER_DATABASE = pytest.mark.parametrize(
+    "database_url", ["sqlite", pytest.param("postgresql", marks=pytest.mark.full)], indirect=True
+)
+"""The same for tests that need no Dagster, only a database."""

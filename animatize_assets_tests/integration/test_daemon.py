@@ -17,6 +17,9 @@ from animatize_assets.pipeline.stages import STAGES
 from animatize_assets_tests.defs.runs import cheap_definitions, register, states
 from animatize_assets_tests.integration.daemons import running_daemon, wait_for
 from animatize_assets_tests.pipeline.cheap import made, wish, write_images
+from animatize_assets_tests.production import ON_EITHER
+
+pytestmark = ON_EITHER
 
 FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
@@ -56,7 +59,6 @@ def complete(instance: dg.DagsterInstance, keys: list[str]) -> bool:
 # Dagster calls these deprecated functions of its own.
 @pytest.mark.filterwarnings("ignore:InitResourceContext.dagster_run is deprecated")
 @pytest.mark.filterwarnings("ignore:Function `AssetSelection.sources` is deprecated")
-@pytest.mark.usefixtures("either_instance")
 def test_dropped_files_backfills_and_a_killed_worker(tmp_path: Path, sizes: dict[str, Any]) -> None:
     data_dir = tmp_path / "data"
     count, dropped_count = sizes["daemon"]["images"], sizes["daemon"]["dropped"]

@@ -18,6 +18,9 @@ import pytest
 
 from animatize_assets.settings import Settings
 from animatize_assets.workplace.from_settings import performance_room
+from animatize_assets_tests.production import ON_EITHER_DATABASE
+
+pytestmark = ON_EITHER_DATABASE
 
 RECORD = "/api/anime/performance/record-metrics"
 CLIENTS = 4

@@ -18,6 +18,9 @@ from animatize_assets.performance.store import PerformanceStore
 from animatize_assets_tests.performance import simulator
 from animatize_assets_tests.performance.simulated_faults import FAULTS
 from animatize_assets_tests.performance.simulator import Trace
+from animatize_assets_tests.production import ON_EITHER_DATABASE
+
+pytestmark = ON_EITHER_DATABASE
 
 SEED = 2026
 """Every trace follows from it and its number, so a test tells the same on every run."""
