@@ -14,6 +14,7 @@ pytest_plugins = [
     "animatize_assets_tests.postgres",
     "animatize_assets_tests.production",
     "animatize_assets_tests.quick_homes",
+    "animatize_assets_tests.quick_revisions",
     "animatize_assets_tests.quick_upgrades",
 ]
 

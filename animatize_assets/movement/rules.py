@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Any, get_args
@@ -55,8 +56,17 @@ def load_rules(path: Path | None = None) -> RuleBook:
     name = "rules.yaml" if path is None else str(path)
     try:
         text = _packaged_rules() if path is None else path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRule(f"The rule file {name} cannot be read as YAML: {error}.") from error
+    return _checked(name, text)
+
+
+@lru_cache(maxsize=2)
+def _checked(name: str, text: str) -> RuleBook:
+    """Return the rules of a file; checking them takes longer than predicting with them."""
+    try:
         content = yaml.load(text, _LOADER)  # noqa: S506 - one of the two safe loaders
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except yaml.YAMLError as error:
         raise InvalidRule(f"The rule file {name} cannot be read as YAML: {error}.") from error
     try:
         file = RuleFile.model_validate(content)
