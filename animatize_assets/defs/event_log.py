@@ -52,6 +52,7 @@ class KeptOpenSqliteEventLog(SqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._knows_index_columns = False
+        self._known_tables: set[str] = set()
         is_new = _make_file(Path(base_dir) / f"{INDEX_SHARD_NAME}.db", INDEX_PAGE_BYTES)
         super().__init__(base_dir, inst_data)
         if is_new:  # what the stock class does when it finds no file
@@ -117,6 +118,14 @@ class KeptOpenSqliteEventLog(SqliteEventLogStorage):
             self._knows_index_columns = super()._has_asset_key_index_cols_on_connection(conn)
         return self._knows_index_columns
 
+    def has_table(self, table_name: str) -> bool:
+        """Whether the index has that table, asked of each only until it has."""
+        # The stock class builds an engine for each question, and there is one for each event with
+        # tags and for each look at partitions; a migration only ever adds tables.
+        if table_name not in self._known_tables and super().has_table(table_name):
+            self._known_tables.add(table_name)
+        return table_name in self._known_tables
+
     def delete_events(self, run_id: str) -> None:
         """Delete the run's file, too: the stock class leaves it there, empty and as large."""
         super().delete_events(run_id)
@@ -136,6 +145,7 @@ class KeptOpenSqliteEventLog(SqliteEventLogStorage):
     def wipe(self) -> None:
         """Close the files first: the stock class deletes them."""
         self._close_all()
+        self._known_tables.clear()
         super().wipe()
 
     def dispose(self) -> None:

@@ -112,6 +112,17 @@ def test_few_files_stay_open(data_dir: Path) -> None:
     assert not storage._engines
 
 
+def test_a_table_that_a_migration_adds_is_found(data_dir: Path) -> None:
+    with open_instance(data_dir) as instance:
+        log = instance.event_log_storage
+        assert isinstance(log, KeptOpenSqliteEventLog)
+        assert log.has_table("dynamic_partitions")
+        assert not log.has_table("later")
+        with log.index_connection() as connection:
+            connection.exec_driver_sql("create table later (id integer)")
+        assert log.has_table("later")
+
+
 def test_without_a_home_it_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAGSTER_HOME")
     with pytest.raises(Exception, match="Set DAGSTER_HOME"):
