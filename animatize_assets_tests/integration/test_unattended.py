@@ -5,7 +5,6 @@ The sensors are on as they ship; only their looks come every second.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,16 +18,16 @@ from animatize_assets_tests.defs.fleet_records import jobs, room
 from animatize_assets_tests.integration.daemons import wait_for
 from animatize_assets_tests.integration.plant import CODE, DAEMON, Plant, running_plant
 from animatize_assets_tests.integration.watching import WATCHED, next_look
-from animatize_assets_tests.loopback.server import LoopbackServer, loopback_server
+from animatize_assets_tests.loopback.server import LoopbackServer
 from animatize_assets_tests.pregeneration.test_preparation import (
     Animatize,
     animatize,
-    ingested,
-    let_pass,
+    asked_for,
+    server,
 )
 from animatize_assets_tests.production import ON_EITHER
 
-__all__ = ["animatize"]  # a fixture
+__all__ = ["animatize", "server"]  # fixtures
 
 pytestmark = [
     *ON_EITHER,
@@ -43,14 +42,6 @@ def data_dir(tmp_path: Path) -> Path:
     folder = tmp_path / "data"
     folder.mkdir(exist_ok=True)
     return folder
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[LoopbackServer]:
-    with loopback_server() as running:
-        monkeypatch.setenv("OPENAI_API_KEY", running.keys["openai"])
-        monkeypatch.setenv("ANIMATIZE_OPENAI_BASE_URL", running.openai_url)
-        yield running
 
 
 def ended_runs(instance: dg.DagsterInstance, job: str) -> list[dg.DagsterRun]:
@@ -88,11 +79,7 @@ def test_what_is_made_at_night_comes_by_itself_and_is_used(
     server: LoopbackServer, animatize: Animatize, data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANIMATIZE_PREGENERATION_WASTE", "0.5")  # a handful of requests is no proof
-    keys = ingested(animatize, data_dir, 3)
-    animatize("run", *keys, "--provider", "openai", "--size", "1024x640")
-    let_pass(1)
-    animatize("run", *keys[:2], "--provider", "openai", "--size", "816x816")
-    let_pass(0.2)
+    keys = asked_for(animatize, data_dir)
     with (
         open_instance(data_dir) as instance,
         running_plant(data_dir, CODE, DAEMON, code=WATCHED) as plant,

@@ -64,6 +64,16 @@ def let_pass(days: float) -> None:
                 connection.execute(update(table).where(table.c.id == row[0]).values(change))
 
 
+def asked_for(animatize: Animatize, folder: Path) -> list[str]:
+    """Ask for three images, then for two of them as squares: the third is likely to follow."""
+    keys = ingested(animatize, folder, 3)
+    animatize("run", *keys, "--provider", "openai", "--size", "1024x640")
+    let_pass(1)
+    animatize("run", *keys[:2], "--provider", "openai", "--size", "816x816")
+    let_pass(0.2)
+    return keys
+
+
 def test_from_the_log_to_a_picture_that_is_there_when_it_is_asked_for(
     server: LoopbackServer,
     animatize: Animatize,
@@ -71,11 +81,7 @@ def test_from_the_log_to_a_picture_that_is_there_when_it_is_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("ANIMATIZE_PREGENERATION_WASTE", "0.5")  # a handful of requests is no proof
-    keys = ingested(animatize, tmp_path, 3)
-    animatize("run", *keys, "--provider", "openai", "--size", "1024x640")
-    let_pass(1)
-    animatize("run", *keys[:2], "--provider", "openai", "--size", "816x816")
-    let_pass(0.2)
+    keys = asked_for(animatize, tmp_path)
     _same_as_a_run(keys[0])
     before = animatize("show", keys[2])
 
