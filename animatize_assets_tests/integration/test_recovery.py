@@ -105,7 +105,7 @@ def is_at_rest(instance: dg.DagsterInstance) -> bool:
     return all(run.is_finished for run in instance.get_runs())
 
 
-@pytest.mark.timeout(1800)  # fifteen times half a minute, and more on a busy machine
+@pytest.mark.timeout(1800)  # eighteen times half a minute, and more on a busy machine
 @pytest.mark.parametrize(
     "either_instance",
     ["postgresql", pytest.param("sqlite", marks=pytest.mark.full)],
