@@ -308,7 +308,7 @@ class Settings(BaseSettings):
     @classmethod
     @lru_cache(maxsize=2)
     def _of(cls, environment: frozenset[tuple[str, str]]) -> Self:
-        """Read each ``environment`` once: pydantic takes 15 ms."""
+        """Read each ``environment`` once: every look, step and request asks."""
         del environment  # pydantic asks the system itself
         try:
             return cls()

@@ -1,8 +1,8 @@
 """The revisions of a database's history are read once in this process of tests.
 
 Dagster asks at every opening of an instance, for each of its three storages, whether a database is
-up to date, and Alembic reads 50 files of revisions for each answer: 0.18 s of CPU, and the tests
-open thousands. What tests our own history, in ``database``, goes without this.
+up to date, and Alembic reads all of its files of revisions for each answer. What tests our own
+history, in ``database``, goes without this.
 
 Belongs here: that short cut. Does not belong here: the history (``animatize_assets.database``).
 """

@@ -23,7 +23,7 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
-from report import Measurement, alternate, compare, finish, measure, medians
+from report import REPEATS, Measurement, alternate, compare, finish, measure, medians
 
 from animatize_assets.animatic.clip import write_clip
 from animatize_assets.animatic.encoding import CONSTANT_QUALITY, KEYFRAME_INTERVAL_S, PRESET
@@ -65,7 +65,7 @@ def main() -> int:
                     "zoompan": lambda: _zoompan(source, Path(folder), seconds),
                     "with preview": lambda: _ours(source, Path(folder), seconds, preview=True),
                 },
-                repeats=3 if arguments.quick else ROUNDS,
+                repeats=REPEATS if arguments.quick else ROUNDS,
             )
         )
         memory = subprocess.run(

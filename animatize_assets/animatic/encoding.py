@@ -31,7 +31,7 @@ take frames as fast as two threads draw them; a fourth costs 3 % of the processo
 
 ONE_SHOT = "scenecut=0:weightp=0:b-adapt=0"
 """What x264 need not look for in one shot of a still: cuts, fades, and where B frames pay (always).
-It saves a twentieth of the time and up to 8 % of the size; the PSNR moves by 0.1 dB."""
+"""
 
 KEYFRAME_INTERVAL_S = 2
 """A player can jump to any 2 s: the usual segment of streaming."""
@@ -109,7 +109,7 @@ def _instruction_set() -> str:
     x264's AVX-512 code (core 165) for ``mbtree`` takes 8 macroblocks at a time and reads past the
     last of a row: where the width is no multiple of 128 px its bytes are other than those of every
     other instruction set, and at the end of a frame what it reads was never written, so they also
-    differ from run to run. AVX2 costs no time that can be measured.
+    differ from run to run.
     """
     return ":asm=avx2" if cv2.checkHardwareSupport(_OPENCV_CPU_AVX2) else ""
 

@@ -63,7 +63,7 @@ def load_rules(path: Path | None = None) -> RuleBook:
 
 @lru_cache(maxsize=2)
 def _checked(name: str, text: str) -> RuleBook:
-    """Return the rules of a file; checking them takes longer than predicting with them."""
+    """Return the rules of a file, whose content is checked once."""
     try:
         content = yaml.load(text, _LOADER)  # noqa: S506 - one of the two safe loaders
     except yaml.YAMLError as error:

@@ -1,4 +1,7 @@
-"""The same frames are the same bytes, whatever lies in the memory that the encoder is given."""
+"""The same frames are the same bytes, whatever lies in the memory that the encoder is given.
+
+It guards against x264's code for AVX-512, so it can fail only on a processor that has that.
+"""
 
 from __future__ import annotations
 

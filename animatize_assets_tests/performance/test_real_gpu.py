@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from ctypes.util import find_library
 from pathlib import Path
 
+import psutil
 import pytest
 
 from animatize_assets.performance.models import ResourceUse
@@ -46,15 +47,18 @@ def load(tmp_path: Path) -> Iterator[Load]:
         while not (file.is_file() and file.read_text()):
             assert time.monotonic() < until, "the device was not reached"
             time.sleep(0.1)
+        if is_stranger:
+            strangers.append(psutil.Process(int(file.read_text())))
 
+    strangers: list[psutil.Process] = []
     processes: list[subprocess.Popen[bytes]] = []
     yield begin
     for file in files:
         file.unlink(missing_ok=True)
     for process in processes:
         assert process.wait(30) == 0
-    if files:
-        time.sleep(2)  # a stranger ends, too
+    _, left = psutil.wait_procs(strangers, timeout=30)
+    assert not left
 
 
 def sampled(monitor: NvidiaMonitor, seconds: float = 6) -> ResourceUse:
